@@ -1,0 +1,3 @@
+//! One machine as data: links, addresses, routes, rules, sets, sockets.
+
+pub mod dump;
