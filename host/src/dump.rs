@@ -137,10 +137,16 @@ impl fmt::Display for LoadError {
         match self {
             Self::NotASnapshot => f.write_str("the first line is not that of a berth snapshot"),
             Self::Newer(format) => {
-                write!(f, "snapshot format {format} is newer than {FORMAT}: use a newer berth")
+                write!(
+                    f,
+                    "snapshot format {format} is newer than {FORMAT}: use a newer berth"
+                )
             }
             Self::Truncated { section, missing } => {
-                write!(f, "the file ends {missing} bytes early, in section {section}: copy it again")
+                write!(
+                    f,
+                    "the file ends {missing} bytes early, in section {section}: copy it again"
+                )
             }
         }
     }
@@ -164,7 +170,11 @@ impl Dump {
     pub fn to_bytes(&self) -> Vec<u8> {
         let header = Header {
             berth_snapshot: FORMAT,
-            sections: self.sections.iter().map(|(n, b)| (n.clone(), b.len())).collect(),
+            sections: self
+                .sections
+                .iter()
+                .map(|(n, b)| (n.clone(), b.len()))
+                .collect(),
             unread: self.unread.clone(),
         };
         let mut file = serde_json::to_vec(&header).expect("strings and numbers always serialize");
@@ -188,10 +198,15 @@ impl Dump {
         if !Self::is_snapshot(file) {
             return Err(LoadError::NotASnapshot);
         }
-        let end = file.iter().position(|&b| b == b'\n').ok_or(LoadError::NotASnapshot)?;
+        let end = file
+            .iter()
+            .position(|&b| b == b'\n')
+            .ok_or(LoadError::NotASnapshot)?;
         let version: serde_json::Value =
             serde_json::from_slice(&file[..end]).map_err(|_| LoadError::NotASnapshot)?;
-        let format = version["berth_snapshot"].as_u64().and_then(|n| u32::try_from(n).ok());
+        let format = version["berth_snapshot"]
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok());
         match format {
             Some(FORMAT) => {}
             Some(newer) => return Err(LoadError::Newer(newer)),
@@ -203,12 +218,18 @@ impl Dump {
         let mut sections = BTreeMap::new();
         for (name, size) in header.sections {
             let Some((bytes, after)) = rest.split_at_checked(size) else {
-                return Err(LoadError::Truncated { section: name, missing: size - rest.len() });
+                return Err(LoadError::Truncated {
+                    section: name,
+                    missing: size - rest.len(),
+                });
             };
             sections.insert(name, bytes.to_vec());
             rest = after;
         }
-        Ok(Self { sections, unread: header.unread })
+        Ok(Self {
+            sections,
+            unread: header.unread,
+        })
     }
 }
 
@@ -220,7 +241,10 @@ mod tests {
         let mut dump = Dump::default();
         dump.sections.insert("nft/rules".into(), vec![0, 10, 255]);
         dump.sections.insert("sysctl".into(), b"a = 1\n".to_vec());
-        dump.unread.push(Unread { what: "ipsets".into(), why: "needs CAP_NET_ADMIN".into() });
+        dump.unread.push(Unread {
+            what: "ipsets".into(),
+            why: "needs CAP_NET_ADMIN".into(),
+        });
         dump
     }
 
@@ -233,11 +257,20 @@ mod tests {
     fn a_cut_file_names_the_section_it_ends_in() {
         let file = sample().to_bytes();
         let error = Dump::from_bytes(&file[..file.len() - 2]).unwrap_err();
-        assert_eq!(error, LoadError::Truncated { section: "sysctl".into(), missing: 2 });
+        assert_eq!(
+            error,
+            LoadError::Truncated {
+                section: "sysctl".into(),
+                missing: 2
+            }
+        );
     }
 
     #[test]
     fn a_newer_snapshot_says_so() {
-        assert_eq!(Dump::from_bytes(b"{\"berth_snapshot\":9}\n"), Err(LoadError::Newer(9)));
+        assert_eq!(
+            Dump::from_bytes(b"{\"berth_snapshot\":9}\n"),
+            Err(LoadError::Newer(9))
+        );
     }
 }

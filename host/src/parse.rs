@@ -1,0 +1,1 @@
+//! Readers of text: iptables-save, `ip -j`, `ss`, `sysctl -a`. Text never fails as a whole.

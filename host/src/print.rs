@@ -1,0 +1,1 @@
+//! Rules as text, in the words of their own language.

@@ -1,0 +1,99 @@
+//! Kernel settings by their dotted names, and the values in force per device.
+
+use std::collections::BTreeMap;
+
+use net::Family;
+
+/// Kernel settings as `sysctl -a` names them. A setting that was not read has the kernel's
+/// default; [`Sysctls::is_given`] tells the two apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sysctls {
+    values: BTreeMap<String, String>,
+}
+
+impl Sysctls {
+    /// Sets `name`; the name may have slashes, as under `/proc/sys`.
+    pub fn insert(&mut self, name: &str, value: &str) {
+        let _ = self
+            .values
+            .insert(name.replace('/', "."), value.trim().to_owned());
+    }
+
+    /// The text of a setting.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// A setting as a number; `default` where it was not read or is none.
+    pub fn number(&self, name: &str, default: i64) -> i64 {
+        self.get(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    }
+
+    /// Whether `name` was read.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// All settings by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Reverse path filter of a device: the stricter of `all` and the device's own
+    /// (`IN_DEV_RPFILTER`, inetdevice.h); 0 off, 1 strict, 2 loose. IPv4 only.
+    pub fn rp_filter(&self, device: &str) -> i64 {
+        self.conf("ipv4", "all", "rp_filter")
+            .max(self.conf("ipv4", device, "rp_filter"))
+    }
+
+    /// Whether 127.0.0.0/8 may be routed on a device: `all` or its own
+    /// (`IN_DEV_ROUTE_LOCALNET`, inetdevice.h). IPv4 only.
+    pub fn route_localnet(&self, device: &str) -> bool {
+        self.either(device, "route_localnet")
+    }
+
+    /// Whether packets from an own address are accepted on a device (`accept_local`).
+    pub fn accept_local(&self, device: &str) -> bool {
+        self.either(device, "accept_local")
+    }
+
+    /// Whether the mark counts in the reverse path look-up (`src_valid_mark`).
+    pub fn src_valid_mark(&self, device: &str) -> bool {
+        self.either(device, "src_valid_mark")
+    }
+
+    /// Whether packets that come in on `device` are forwarded. IPv4 asks the device
+    /// (`IN_DEV_FORWARD`, route.c); IPv6 asks `all` and the device (ip6_output.c).
+    pub fn forwarding(&self, family: Family, device: &str) -> bool {
+        match family {
+            Family::V4 => {
+                let all = self.number("net.ipv4.ip_forward", 0);
+                let all = self.number("net.ipv4.conf.all.forwarding", all);
+                self.number(&format!("net.ipv4.conf.{device}.forwarding"), all) != 0
+            }
+            Family::V6 => self.conf("ipv6", "all", "forwarding") != 0,
+        }
+    }
+
+    /// Ports the kernel picks from for a local client, both ends included.
+    pub fn ephemeral_ports(&self) -> (u16, u16) {
+        let text = self.get("net.ipv4.ip_local_port_range").unwrap_or_default();
+        let mut ends = text.split_ascii_whitespace().map(str::parse);
+        match (ends.next(), ends.next()) {
+            (Some(Ok(first)), Some(Ok(last))) => (first, last),
+            _ => (32768, 60999),
+        }
+    }
+
+    fn conf(&self, family: &str, device: &str, name: &str) -> i64 {
+        self.number(&format!("net.{family}.conf.{device}.{name}"), 0)
+    }
+
+    fn either(&self, device: &str, name: &str) -> bool {
+        self.conf("ipv4", "all", name) != 0 || self.conf("ipv4", device, name) != 0
+    }
+}

@@ -1,0 +1,1 @@
+//! Decoders of what the kernel answers: nftables, xt structs, ipsets, sockets, routes.
