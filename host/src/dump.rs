@@ -122,6 +122,7 @@ struct Header {
 }
 
 /// Why bytes are no snapshot.
+#[expect(missing_docs, reason = "the fields say it by name and type")]
 #[derive(Debug, PartialEq, Eq)]
 pub enum LoadError {
     /// The first line is not that of a snapshot.

@@ -250,6 +250,7 @@ pub struct RuleRef {
 }
 
 /// What a step did.
+#[expect(missing_docs, reason = "the fields say it by name and type")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Did {
     /// The packet came in on this interface.

@@ -260,6 +260,7 @@ pub struct Limit {
 
 /// One expression. Those that read put their value into `dreg`; those that test end the rule
 /// when they fail; an expression that cannot be computed ends it too.
+#[expect(missing_docs, reason = "the fields say it by name and type")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expr {
     /// Reads `len` bytes of a header.

@@ -216,6 +216,7 @@ pub struct Recent {
 }
 
 /// `-m statistic`.
+#[expect(missing_docs, reason = "the fields say it by name and type")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
     /// `--mode random --probability p`: `p * 2^31`.
