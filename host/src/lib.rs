@@ -11,6 +11,7 @@ pub mod print;
 pub mod wire;
 pub mod xt;
 
+mod cgroup;
 mod conntrack;
 mod gap;
 mod link;
