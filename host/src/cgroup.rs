@@ -28,7 +28,7 @@ impl Holder {
             let is_inside = holder.pod_uid.is_some() || before[1] == "docker";
             if let Some(id) = container_of(dir, is_inside) {
                 holder.container = Some(id.to_owned());
-            } else if dir.ends_with(".service") || dir.ends_with(".scope") {
+            } else if matches!(dir.rsplit_once('.'), Some((_, "service" | "scope"))) {
                 holder.unit = Some(dir.to_owned());
             }
             before = [before[1], dir];
