@@ -1,0 +1,27 @@
+# The tasks of this repository, one line each; anything with logic is in xtask.
+NETNS := --features kernel/netns,testkit/netns
+.NOTPARALLEL:
+.PHONY: help demo test truth bench netns cases tidy lint ci setup
+
+help: ## Lists these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 9
+demo: ## Plays the story on the real kernel and leaves nothing behind
+	@sh xtask/setup.sh demo && cargo run --release -p cli -- demo
+test: setup lint tidy ## Runs every check and every test
+	cargo test --workspace --no-fail-fast $(NETNS)
+truth: setup ## Compares many answers with what real packets did
+	cargo run --release -p testkit --bin truth -- --pairs 100000
+bench: setup ## Measures berth beside the programs it can be compared with
+	cargo run --release -p xtask -- bench
+netns: setup ## Runs the tests that need network namespaces
+	cargo test -p kernel -p testkit $(NETNS)
+cases: ## Runs the cases; with UPDATE_CASES=1 rewrites their stories
+	cargo test -p testkit --test cases
+tidy: ## Checks the laws a machine can check
+	cargo xtask tidy
+lint: ## Checks format and lints
+	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings && cargo clippy --workspace --all-targets $(NETNS) -- -D warnings
+ci: ## Runs what CI runs
+	.ci/run
+setup: ## Installs what the tests need and this machine lacks
+	@sh xtask/setup.sh test
