@@ -166,6 +166,13 @@ impl Dump {
         String::from_utf8_lossy(self.section(name)).into_owned()
     }
 
+    /// Appends a line of JSON to a section.
+    pub fn push_line(&mut self, name: &str, line: &impl Serialize) {
+        let section = self.sections.entry(name.to_owned()).or_default();
+        serde_json::to_writer(&mut *section, line).expect("our own structs always serialize");
+        section.push(b'\n');
+    }
+
     /// The snapshot file: one line of JSON that names the sections and their sizes, then
     /// their bytes in that order.
     pub fn to_bytes(&self) -> Vec<u8> {

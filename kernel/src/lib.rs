@@ -1,1 +1,14 @@
-//! placeholder
+//! System calls: reads a host, makes namespaces and the links between them, probes a port.
+//!
+//! Reading changes nothing: no table comes to be, no module is loaded, no counter is zeroed.
+//! What the kernel answers is kept byte for byte in a [`host::dump::Dump`]; decoding it is
+//! left to `host::wire`. Calls block, and no state outlives them.
+
+pub mod netns;
+pub mod socket;
+
+mod netlink;
+mod read;
+mod sys;
+
+pub use read::{Flow, Progress, ReadError, ReadOptions, read};

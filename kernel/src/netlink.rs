@@ -1,0 +1,151 @@
+//! Netlink sockets: one request, and the messages that answer it.
+//!
+//! Answers land where the caller keeps them, as the kernel sent them; what they mean is
+//! known elsewhere.
+
+mod message;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::io::retry_on_intr;
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use crate::sys::{NetlinkOption, set_netlink_option};
+
+pub(crate) use message::{Attributes, Message, Messages, Request, u32_at};
+
+/// Room for each receive. The kernel gives at most 32 KiB at once, and starts each part of a
+/// rule dump by walking from the first rule, so smaller buffers cost several times as much.
+const RECEIVE: usize = 64 * 1024;
+
+/// A netlink socket, in the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    fd: OwnedFd,
+    sequence: u32,
+}
+
+/// How a dump ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dumped {
+    /// All of it is one state of the kernel.
+    Whole,
+    /// What was dumped changed on the way: read again.
+    Torn,
+}
+
+impl Netlink {
+    /// Opens a socket. The caller knows that the protocol's module is there: opening it would
+    /// load the module otherwise.
+    pub(crate) fn open(protocol: Protocol) -> io::Result<Self> {
+        Self::open_number(Some(protocol))
+    }
+
+    fn open_number(protocol: Option<Protocol>) -> io::Result<Self> {
+        let fd = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            protocol,
+        )?;
+        // Old kernels lack these options and answer all the same.
+        for option in [NetlinkOption::ExtendedAck, NetlinkOption::CappedAck] {
+            let _ = set_netlink_option(fd.as_fd(), option);
+        }
+        Ok(Self { fd, sequence: 0 })
+    }
+
+    /// A socket for links, addresses and routes: `NETLINK_ROUTE` is protocol 0.
+    pub(crate) fn open_route() -> io::Result<Self> {
+        let socket = Self::open_number(None)?;
+        // Kernels before 4.20 lack it and dump more than was asked for.
+        let _ = set_netlink_option(socket.fd.as_fd(), NetlinkOption::StrictCheck);
+        Ok(socket)
+    }
+
+    /// Asks for a dump and appends its messages to `into`, without the closing one.
+    /// After an error `into` is as long as before.
+    pub(crate) fn dump(&mut self, request: Request, into: &mut Vec<u8>) -> io::Result<Dumped> {
+        let start = into.len();
+        self.send(request.dump())?;
+        let received = self.receive_dump(into);
+        if received.is_err() {
+            into.truncate(start);
+        }
+        received
+    }
+
+    /// Asks for one object and appends the message that answers to `into`.
+    pub(crate) fn ask(&mut self, request: Request, into: &mut Vec<u8>) -> io::Result<()> {
+        self.send(request)?;
+        let start = into.len();
+        self.receive(into)?;
+        let refused = Messages(&into[start..]).find_map(Message::error);
+        match refused {
+            Some(error) => {
+                into.truncate(start);
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a change and waits until the kernel has made it or refused it.
+    pub(crate) fn change(&mut self, request: Request) -> io::Result<()> {
+        self.send(request.acknowledged())?;
+        let mut answer = Vec::new();
+        self.receive(&mut answer)?;
+        match Messages(&answer).find_map(Message::error) {
+            Some(error) if error.raw_os_error() != Some(0) => Err(error),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn send(&mut self, request: Request) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let bytes = request.into_bytes(self.sequence);
+        retry_on_intr(|| rustix::net::send(&self.fd, &bytes, SendFlags::empty()))?;
+        Ok(())
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        into.reserve(RECEIVE);
+        let (kept, sent) =
+            retry_on_intr(|| rustix::net::recv(&self.fd, spare_capacity(into), RecvFlags::TRUNC))?;
+        if kept < sent {
+            // More than the kernel builds for one receive: the rest is lost.
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        Ok(())
+    }
+
+    fn receive_dump(&mut self, into: &mut Vec<u8>) -> io::Result<Dumped> {
+        let mut dumped = Dumped::Whole;
+        loop {
+            let start = into.len();
+            self.receive(into)?;
+            // DUMP_INTR comes on one message, which need not be the last, and DONE never
+            // carries it.
+            let mut end = None;
+            for (at, message) in Messages(&into[start..]).with_offsets() {
+                if message.is_interrupted() {
+                    dumped = Dumped::Torn;
+                }
+                if let Some(error) = message.error() {
+                    return Err(error);
+                }
+                if message.is_done() {
+                    message.done()?;
+                    end = Some(start + at);
+                    break;
+                }
+            }
+            if let Some(end) = end {
+                into.truncate(end);
+                return Ok(dumped);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Connections that conntrack remembers of the flow asked about.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use host::dump::{Dump, section};
+use rustix::net::netlink::NETFILTER;
+
+use super::modules::{Presence, unknown_module};
+use super::{Flow, Reader, keep, missed, reason};
+use crate::netlink::{Attributes, Messages, Netlink, Request};
+
+/// Kernel: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+const GET: u16 = 1 << 8 | 1;
+const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_IP: u16 = 1;
+const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_IP_V4_DST: u16 = 2;
+const CTA_IP_V6_DST: u16 = 4;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_DST_PORT: u16 = 3;
+const CTA_FILTER: u16 = 25;
+const CTA_FILTER_ORIG_FLAGS: u16 = 1;
+/// Compare destination, protocol and destination port (net/netfilter/nf_conntrack_netlink.c).
+const DST_PROTO_PORT: u32 = 0x2 | 0x8 | 0x20;
+/// What `nfgenmsg` takes.
+const GENERIC: usize = 4;
+
+impl Reader<'_> {
+    /// Reads the entries of the flow asked about, if one was, and if conntrack runs.
+    pub(super) fn conntrack(&self, dump: &mut Dump) {
+        let Some(flow) = self.options.flow else {
+            return;
+        };
+        if !Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists() {
+            return;
+        }
+        let what = "conntrack entries";
+        match self.modules.all(&["nfnetlink", "nf_conntrack_netlink"]) {
+            Presence::There => match read_entries(flow) {
+                Ok(entries) => keep(dump, section::CONNTRACK, entries),
+                Err(error) => missed(dump, what, reason(&error, "CAP_NET_ADMIN")),
+            },
+            Presence::NotLoaded => {
+                let why = "kernel module nf_conntrack_netlink is not loaded, and asking would \
+                           load it";
+                missed(dump, what, why);
+            }
+            Presence::Unknown => missed(dump, what, unknown_module("nf_conntrack_netlink")),
+        }
+    }
+}
+
+fn read_entries(flow: Flow) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    // Entries come and go all the time: a torn dump is as good as any.
+    Netlink::open(NETFILTER)?.dump(request(flow), &mut all)?;
+    // Kernels before 5.8 do not know the filter and send everything.
+    let of_flow = Messages(&all).filter(|entry| is_of(entry.attributes(GENERIC), flow));
+    Ok(of_flow.flat_map(|entry| entry.whole).copied().collect())
+}
+
+fn request(flow: Flow) -> Request {
+    let (family, kind, addr) = destination(flow.dst);
+    Request::new(GET, &[family, 0, 0, 0])
+        .nested(CTA_TUPLE_ORIG, |tuple| {
+            let tuple = tuple.nested(CTA_TUPLE_IP, |ip| ip.attribute(kind, &addr));
+            tuple.nested(CTA_TUPLE_PROTO, |proto| {
+                proto
+                    .attribute(CTA_PROTO_NUM, &[flow.proto.0])
+                    .attribute(CTA_PROTO_DST_PORT, &flow.port.to_be_bytes())
+            })
+        })
+        .nested(CTA_FILTER, |filter| {
+            filter.attribute(CTA_FILTER_ORIG_FLAGS, &DST_PROTO_PORT.to_ne_bytes())
+        })
+}
+
+/// Family, attribute and bytes of a destination address.
+fn destination(addr: IpAddr) -> (u8, u16, Vec<u8>) {
+    match addr {
+        IpAddr::V4(v4) => (2, CTA_IP_V4_DST, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (10, CTA_IP_V6_DST, v6.octets().to_vec()),
+    }
+}
+
+fn is_of(entry: Attributes<'_>, flow: Flow) -> bool {
+    let (_, kind, addr) = destination(flow.dst);
+    let tuple = entry.nested(CTA_TUPLE_ORIG);
+    let proto = tuple.nested(CTA_TUPLE_PROTO);
+    tuple.nested(CTA_TUPLE_IP).get(kind) == Some(&addr[..])
+        && proto.get(CTA_PROTO_NUM) == Some(&[flow.proto.0][..])
+        && proto.get(CTA_PROTO_DST_PORT) == Some(&flow.port.to_be_bytes()[..])
+}

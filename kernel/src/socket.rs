@@ -1,0 +1,1 @@
+//! Sockets of our own: what a connection attempt sees.
