@@ -1,1 +1,6 @@
-//! placeholder
+//! What Kubernetes promises for each Service, read from the objects as people write them.
+//!
+//! [`api`] has the objects.
+//! Reading the files is the caller's; how the promises are kept is not known here.
+
+pub mod api;
