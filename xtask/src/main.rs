@@ -1,1 +1,32 @@
-fn main() {}
+//! Chores of this repository: `tidy` checks its laws.
+
+mod tidy;
+
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+const USAGE: &str = "\
+usage: cargo xtask tidy
+";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match args.split_first() {
+        Some((task, [])) if task == "tidy" => tidy::run(&root()?),
+        Some(_) | None => {
+            io::stderr().write_all(USAGE.as_bytes())?;
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The root of the repository, wherever it was when this was built.
+fn root() -> anyhow::Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.parent().context("xtask lies in a workspace")?;
+    Ok(root.to_owned())
+}
