@@ -1,5 +1,6 @@
-//! Chores of this repository: `tidy` checks its laws.
+//! Chores of this repository: `tidy` checks its laws, `bench` measures `berth`.
 
+mod bench;
 mod tidy;
 
 use std::env;
@@ -11,12 +12,14 @@ use anyhow::Context;
 
 const USAGE: &str = "\
 usage: cargo xtask tidy
+       cargo xtask bench [NAME]... [--rounds N]
 ";
 
 fn main() -> anyhow::Result<ExitCode> {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.split_first() {
         Some((task, [])) if task == "tidy" => tidy::run(&root()?),
+        Some((task, rest)) if task == "bench" => bench::run(&root()?, rest),
         Some(_) | None => {
             io::stderr().write_all(USAGE.as_bytes())?;
             Ok(ExitCode::from(2))
