@@ -1,5 +1,6 @@
 # The tasks of this repository, one line each; anything with logic is in xtask.
 NETNS := --features kernel/netns,testkit/netns
+export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
 .NOTPARALLEL:
 .PHONY: help demo test truth bench netns cases tidy lint ci setup
 
