@@ -1,1 +1,54 @@
 //! Decoders of what the kernel answers: nftables, xt structs, ipsets, sockets, routes.
+//!
+//! Pure: bytes become the model on any operating system, and no bytes can fail as a whole.
+//! What is cut short, lies about its length or is unknown becomes a [`crate::Gap`], or a gap
+//! in its place.
+
+mod attr;
+mod diag;
+mod missing;
+mod nft;
+mod route;
+mod xt;
+
+use crate::dump::{Dump, section};
+use crate::{Host, Ruleset, Sysctls};
+
+/// The machine that a dump was read from.
+///
+/// What the dump says it could not read, and what takes packets past the rules, are gaps.
+pub fn host(dump: &Dump) -> Host {
+    let mut gaps = missing::gaps(dump);
+    let sets = xt::SetNames::new();
+    let tables = nft::tables(dump, &sets, &mut gaps);
+    Host {
+        name: dump.text(section::HOSTNAME).trim().to_owned(),
+        links: route::links(dump.section(section::LINKS), &mut gaps),
+        addresses: route::addresses(dump.section(section::ADDRESSES), &mut gaps),
+        routing_rules: route::rules(dump.section(section::RULES), &mut gaps),
+        routes: route::routes(
+            dump.section(section::ROUTES),
+            dump.section(section::NEXTHOPS),
+            &mut gaps,
+        ),
+        sysctls: sysctls(&dump.text(section::SYSCTLS)),
+        ruleset: Ruleset {
+            tables,
+            generation: nft::generation(dump.section(section::NFT_GENERATION)),
+        },
+        ipsets: Vec::new(),
+        sockets: diag::sockets(dump, &mut gaps),
+        connections: Vec::new(),
+        given: missing::given(dump),
+        gaps,
+    }
+}
+
+/// Settings as `sysctl -a` prints them, a line each.
+fn sysctls(text: &str) -> Sysctls {
+    let mut sysctls = Sysctls::default();
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        sysctls.insert(name.trim(), value);
+    }
+    sysctls
+}
