@@ -1,1 +1,37 @@
-//! placeholder
+//! Answers as people read them: text for the terminal, JSON for programs.
+//!
+//! Everything said is worded here, in [`words`]; nothing here decides what is true.
+
+pub mod escape;
+pub mod explain;
+mod finding;
+pub mod json;
+pub mod term;
+pub mod words;
+
+mod groups;
+mod names;
+mod strip;
+mod telling;
+
+use host::Host;
+use trace::{Answer, Question};
+
+pub use finding::{Finding, FindingDoc, Fix, Severity};
+
+pub use names::{Names, PodLabel};
+
+/// What there is to tell: a question about a host, its answers, and what is wrong in them.
+#[derive(Debug, Clone, Copy)]
+pub struct Story<'a> {
+    /// The host the question is about; steps refer to its rules by place.
+    pub host: &'a Host,
+    /// The question.
+    pub question: &'a Question,
+    /// Its answers.
+    pub answers: &'a [Answer],
+    /// Named mistakes found in them.
+    pub findings: &'a [Finding],
+    /// How pods are called.
+    pub names: &'a Names,
+}

@@ -1,0 +1,142 @@
+//! The fields of the published document.
+
+use serde::Serialize;
+
+/// One question and its answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Document {
+    /// The version of this form.
+    pub format: u32,
+    /// What was asked.
+    pub question: QuestionItem,
+    /// One answer for each set of sources that end alike.
+    pub answers: Vec<AnswerItem>,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuestionItem {
+    /// `tcp`, `udp`, `sctp`, or another protocol's name or number.
+    pub protocol: String,
+    /// Address and port.
+    pub to: String,
+    /// The kind of source or its address, where one was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The interface asked about.
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    pub iif: Option<String>,
+    /// The source port asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+}
+
+/// Sources that end alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerItem {
+    /// `outside`, `pod` or `local`.
+    pub from: &'static str,
+    /// The lowest address of the region.
+    pub source: Option<String>,
+    /// The interface; null for local ones.
+    #[serde(rename = "in")]
+    pub iif: Option<String>,
+    /// All sources: prefixes and `FIRST-LAST` ranges, separated by a comma and a blank.
+    pub region: String,
+    /// Every possible end.
+    pub outcomes: Vec<OutcomeItem>,
+    /// Named mistakes.
+    pub findings: Vec<FindingItem>,
+    /// What was taken for granted and mattered.
+    pub assumed: Vec<String>,
+}
+
+/// One way a connection can end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OutcomeItem {
+    /// The share of connections; null where the chance is not known.
+    pub share: Option<f64>,
+    /// On what it depends.
+    pub when: Option<String>,
+    /// The verdict.
+    pub verdict: String,
+    /// What the client sees; null where not known.
+    pub client: Option<&'static str>,
+    /// Address and port after translation.
+    pub to: Option<String>,
+    /// The interface it leaves by.
+    pub oif: Option<String>,
+    /// The source that the server sees, where it is not the client's own.
+    pub seen_source: Option<String>,
+    /// Whether the source was translated.
+    pub masquerade: bool,
+    /// The socket it is about.
+    pub server: Option<ServerItem>,
+    /// `NAMESPACE/NAME:PORT`.
+    pub service: Option<String>,
+    /// Why it ended so, in a sentence.
+    pub because: String,
+    /// Everything that happened, in packet order.
+    pub steps: Vec<StepItem>,
+    /// How many of the steps belong to the first packet.
+    pub request_steps: usize,
+    /// What was not known and decided.
+    pub gaps: Vec<String>,
+}
+
+/// A socket and who holds it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServerItem {
+    /// The process's name; null where it could not be read.
+    pub name: Option<String>,
+    /// Its id.
+    pub pid: Option<u32>,
+    /// Where it listens.
+    pub socket: String,
+    /// `NAMESPACE/NAME` of its pod.
+    pub pod: Option<String>,
+    /// The UID of its pod.
+    pub pod_uid: Option<String>,
+    /// Its systemd unit.
+    pub unit: Option<String>,
+    /// Whether the connection got there.
+    pub reached: bool,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepItem {
+    /// Where in the kernel.
+    pub stage: &'static str,
+    /// The rule's table.
+    pub table: Option<String>,
+    /// The table's family, in nft's word.
+    pub family: Option<&'static str>,
+    /// The rule's chain.
+    pub chain: Option<String>,
+    /// The rule's number in its chain, from 1; null for the chain's policy.
+    pub rule: Option<usize>,
+    /// The rule as its own language writes it.
+    pub text: Option<String>,
+    /// What happened.
+    pub did: String,
+}
+
+/// A named mistake.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FindingItem {
+    /// Its name, never reused.
+    pub code: &'static str,
+    /// `error`, `warning` or `note`.
+    pub severity: &'static str,
+    /// What it is, here.
+    pub title: String,
+    /// Why.
+    pub why: Vec<String>,
+    /// A command that puts it right.
+    pub fix: Option<String>,
+    /// What to do, in words.
+    pub advice: Option<String>,
+    /// A command that shows it.
+    pub check: Option<String>,
+}

@@ -1,0 +1,132 @@
+//! The JSON Schema of the published document.
+
+use serde_json::{Value, json};
+
+/// The schema, in the 2020-12 dialect. It allows more fields than it names: new ones come.
+pub fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What happens to a connection, as `berth why --json` answers",
+        "type": "object",
+        "required": ["format", "question", "answers"],
+        "properties": {
+            "format": {"type": "integer", "const": 1,
+                "description": "version of this form; fields are added without a new one"},
+            "question": question(),
+            "answers": {"type": "array", "items": answer(),
+                "description": "one for each set of sources that end alike"}
+        }
+    })
+}
+
+fn question() -> Value {
+    json!({
+        "type": "object",
+        "required": ["protocol", "to"],
+        "properties": {
+            "protocol": {"type": "string", "description": "tcp, udp, sctp, or another protocol's name or number"},
+            "to": {"type": "string", "description": "ADDRESS:PORT or [ADDRESS]:PORT"},
+            "from": {"type": "string", "description": "outside, pod, local or an address, where one was asked about"},
+            "in": {"type": "string", "description": "the interface asked about"},
+            "source_port": {"type": "integer", "description": "the source port asked about"}
+        }
+    })
+}
+
+fn answer() -> Value {
+    json!({
+        "type": "object",
+        "required": ["from", "source", "in", "region", "outcomes", "findings"],
+        "properties": {
+            "from": {"type": "string", "enum": ["outside", "pod", "local"]},
+            "source": {"type": ["string", "null"], "description": "the lowest address of the region"},
+            "in": {"type": ["string", "null"], "description": "the interface packets come in on; null for local ones"},
+            "region": {"type": "string",
+                "description": "all sources that end this way: prefixes, addresses and FIRST-LAST ranges, separated by a comma and a blank"},
+            "outcomes": {"type": "array", "items": outcome(), "description": "every possible end"},
+            "findings": {"type": "array", "items": finding(), "description": "named mistakes"},
+            "assumed": {"type": "array", "items": {"type": "string"},
+                "description": "what was taken for granted and mattered"}
+        }
+    })
+}
+
+fn outcome() -> Value {
+    json!({
+        "type": "object",
+        "required": ["share", "verdict", "client", "to", "masquerade", "server", "service", "steps", "gaps"],
+        "properties": {
+            "share": {"type": ["number", "null"], "description": "share of connections; null where the chance is not known"},
+            "when": {"type": ["string", "null"], "description": "on what it depends"},
+            "verdict": {"type": "string",
+                "enum": ["delivered", "forwarded", "refused", "rejected", "dropped", "unknown"]},
+            "client": {"type": ["string", "null"],
+                "description": "connected, whatever-answers, CONNECTED_SILENT, TIMEOUT, or the name of an error; null where not known"},
+            "to": {"type": ["string", "null"], "description": "address and port after translation"},
+            "oif": {"type": ["string", "null"], "description": "the interface it leaves by"},
+            "seen_source": {"type": ["string", "null"],
+                "description": "the source the server sees, where it is not the client's own"},
+            "masquerade": {"type": "boolean", "description": "whether the source was translated"},
+            "server": server(),
+            "service": {"type": ["string", "null"], "description": "NAMESPACE/NAME:PORT"},
+            "because": {"type": "string", "description": "why it ended so, in a sentence"},
+            "steps": {"type": "array", "items": step(), "description": "what happened, in packet order"},
+            "request_steps": {"type": "integer", "description": "how many of the steps belong to the first packet"},
+            "gaps": {"type": "array", "items": {"type": "string"},
+                "description": "what was not known and decided"}
+        }
+    })
+}
+
+fn server() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "the socket it reached, or would have reached at the address and port asked for",
+        "required": ["name", "pid", "socket", "pod", "reached"],
+        "properties": {
+            "name": {"type": ["string", "null"], "description": "the process's name; null where it could not be read"},
+            "pid": {"type": ["integer", "null"]},
+            "socket": {"type": "string", "description": "where it listens"},
+            "pod": {"type": ["string", "null"], "description": "NAMESPACE/NAME"},
+            "pod_uid": {"type": ["string", "null"]},
+            "unit": {"type": ["string", "null"], "description": "systemd unit"},
+            "reached": {"type": "boolean"}
+        }
+    })
+}
+
+fn step() -> Value {
+    json!({
+        "type": "object",
+        "required": ["stage", "table", "chain", "rule", "text", "did"],
+        "properties": {
+            "stage": {"type": "string", "enum": [
+                "start", "INGRESS", "PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING",
+                "EGRESS", "routing", "socket", "leave"
+            ]},
+            "table": {"type": ["string", "null"]},
+            "family": {"type": ["string", "null"], "description": "the table's family, in nft's word"},
+            "chain": {"type": ["string", "null"]},
+            "rule": {"type": ["integer", "null"],
+                "description": "its number in the chain, from 1; null for the chain's policy"},
+            "text": {"type": ["string", "null"], "description": "the rule in its own language"},
+            "did": {"type": "string"}
+        }
+    })
+}
+
+fn finding() -> Value {
+    json!({
+        "type": "object",
+        "required": ["code", "fix"],
+        "properties": {
+            "code": {"type": "string", "description": "see berth explain CODE"},
+            "severity": {"type": "string", "enum": ["error", "warning", "note"]},
+            "title": {"type": "string"},
+            "why": {"type": "array", "items": {"type": "string"}},
+            "fix": {"type": ["string", "null"], "description": "a command that puts it right"},
+            "advice": {"type": ["string", "null"], "description": "what to do, in words"},
+            "check": {"type": ["string", "null"], "description": "a command that shows it"}
+        }
+    })
+}

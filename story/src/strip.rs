@@ -1,0 +1,218 @@
+//! One line that draws the kernel's stages with the packet's way through them.
+
+use host::Hook;
+use trace::{Cause, Did, Outcome, Stage, Step, Verdict};
+
+use crate::{Story, escape, words};
+
+const ARROW: &str = " ─▶ ";
+
+/// The ways through the kernel, from arrival to the end.
+const TO_SOCKET: &[Stage] = &[
+    Stage::Start,
+    Stage::Hook(Hook::Ingress),
+    Stage::Hook(Hook::Prerouting),
+    Stage::Routing,
+    Stage::Hook(Hook::Input),
+    Stage::Socket,
+];
+const THROUGH: &[Stage] = &[
+    Stage::Start,
+    Stage::Hook(Hook::Ingress),
+    Stage::Hook(Hook::Prerouting),
+    Stage::Routing,
+    Stage::Hook(Hook::Forward),
+    Stage::Hook(Hook::Postrouting),
+    Stage::Hook(Hook::Egress),
+    Stage::Leave,
+];
+const FROM_HERE: &[Stage] = &[
+    Stage::Start,
+    Stage::Routing,
+    Stage::Hook(Hook::Output),
+    Stage::Hook(Hook::Postrouting),
+    Stage::Hook(Hook::Egress),
+    Stage::Leave,
+];
+
+/// A stage on the strip.
+struct Node {
+    stage: Stage,
+    label: String,
+    /// Something happened there, so that it may not be left out.
+    is_eventful: bool,
+}
+
+/// Draws the way of the first packet in `width` columns, on several lines where that is not
+/// enough even without the stages in which nothing happened.
+pub(crate) fn draw(story: &Story, outcome: &Outcome, width: usize) -> Vec<String> {
+    let mut nodes = nodes(outcome);
+    let end = end(story, outcome);
+    let missed = missed(outcome);
+    let drawn = |nodes: &[Node]| {
+        let labels: Vec<_> = nodes.iter().map(|node| node.label.as_str()).collect();
+        format!("{}{end}", labels.join(ARROW))
+    };
+    for spare in [
+        Stage::Hook(Hook::Postrouting),
+        Stage::Routing,
+        Stage::Hook(Hook::Prerouting),
+        Stage::Hook(Hook::Output),
+        Stage::Hook(Hook::Input),
+        Stage::Hook(Hook::Forward),
+    ] {
+        if columns(&drawn(&nodes)) <= width {
+            break;
+        }
+        let ends_at = nodes.len() - 1;
+        let mut at = 0;
+        nodes.retain(|node| {
+            at += 1;
+            let dull = spare == Stage::Routing || !node.is_eventful;
+            node.stage != spare || !dull || at > ends_at
+        });
+    }
+    let line = drawn(&nodes);
+    if columns(&line) + columns(&missed) <= width {
+        return vec![line + &missed];
+    }
+    broken(&line, width)
+}
+
+/// Breaks a strip before its arrows.
+fn broken(line: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (i, part) in line.split(ARROW).enumerate() {
+        let part = if i == 0 {
+            part.to_owned()
+        } else {
+            format!("{ARROW}{part}")
+        };
+        match lines.last_mut() {
+            Some(last) if last.is_empty() || columns(last) + columns(&part) <= width => {
+                last.push_str(&part);
+            }
+            _ => lines.push(format!("  {}", part.trim_start())),
+        }
+    }
+    lines
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn nodes(outcome: &Outcome) -> Vec<Node> {
+    let request = outcome.request.min(outcome.steps.len());
+    let steps = &outcome.steps[..request];
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut from = 0;
+    while from < steps.len() {
+        let loops = steps[from + 1..]
+            .iter()
+            .position(|s| s.did == Did::LoopsBack);
+        let to = loops.map_or(steps.len(), |n| from + 1 + n);
+        for node in segment(outcome, &steps[from..to], to == steps.len()) {
+            if nodes.last().is_none_or(|last| last.label != node.label) {
+                nodes.push(node);
+            }
+        }
+        from = to;
+    }
+    nodes
+}
+
+/// The stages of one pass through the kernel, as far as it went.
+fn segment(outcome: &Outcome, steps: &[Step], is_last: bool) -> Vec<Node> {
+    let is_sent = matches!(steps[0].did, Did::Sent { .. });
+    let goes_on = |step: &Step| {
+        matches!(step.did, Did::Routed { .. } | Did::Leaves { .. })
+            || step.stage == Stage::Hook(Hook::Forward)
+    };
+    let way = match (is_sent, steps.iter().any(goes_on)) {
+        (true, _) => FROM_HERE,
+        (false, true) => THROUGH,
+        (false, false) => TO_SOCKET,
+    };
+    let place = |step: &Step| way.iter().position(|&stage| stage == step.stage);
+    let reached = steps.iter().filter_map(place).max().unwrap_or(0);
+    let reached = if is_last { reached } else { way.len() - 1 };
+    let mut nodes = Vec::new();
+    for &stage in &way[..=reached] {
+        let mut here = steps.iter().filter(|step| step.stage == stage);
+        let is_eventful = here.clone().any(|step| {
+            !matches!(
+                step.did,
+                Did::Jump { .. } | Did::Return | Did::Accept | Did::Goto { .. }
+            )
+        });
+        let is_rare = matches!(stage, Stage::Hook(Hook::Ingress | Hook::Egress));
+        if is_rare && here.next().is_none() {
+            continue;
+        }
+        if let Some(label) = label(outcome, stage, steps) {
+            nodes.push(Node {
+                stage,
+                label,
+                is_eventful,
+            });
+        }
+    }
+    nodes
+}
+
+/// What a stage is called on the strip; nothing where no socket was found.
+fn label(outcome: &Outcome, stage: Stage, steps: &[Step]) -> Option<String> {
+    match stage {
+        Stage::Start => Some(match &steps[0].did {
+            Did::Arrives { iif } => escape::terminal(iif),
+            Did::LoopsBack => "lo".to_owned(),
+            _ => "this host".to_owned(),
+        }),
+        Stage::Leave => {
+            let oif = steps.iter().rev().find_map(|step| match &step.did {
+                Did::Leaves { oif } | Did::Routed { oif, .. } => Some(escape::terminal(oif)),
+                _ => None,
+            });
+            Some(oif.unwrap_or_else(|| "lo".to_owned()))
+        }
+        Stage::Socket => {
+            let server = outcome.server.as_ref().filter(|server| server.reached)?;
+            Some(match &server.socket.holder {
+                Some(holder) => escape::terminal(&holder.name),
+                None => "socket".to_owned(),
+            })
+        }
+        Stage::Hook(_) | Stage::Routing => Some(words::stage(stage).to_owned()),
+    }
+}
+
+/// How the strip ends.
+fn end(story: &Story, outcome: &Outcome) -> String {
+    if outcome.verdict == Verdict::Unknown {
+        return " ─? not known".to_owned();
+    }
+    let mark = words::stop_mark(&outcome.cause);
+    if mark.is_empty() {
+        let to = outcome.to.filter(|_| outcome.cause == Cause::Leaves);
+        return to.map_or(String::new(), |to| format!("{ARROW}{to}"));
+    }
+    let rule = words::deciding(outcome).and_then(|step| step.rule.as_ref());
+    let table = rule.and_then(|at| story.host.ruleset.tables.get(at.table));
+    if table.is_some_and(|table| !words::speaks_xt(table)) {
+        return format!(" ─✗ {}", mark.to_lowercase());
+    }
+    format!(" ─✗ {mark}")
+}
+
+/// The server that was meant and not reached.
+fn missed(outcome: &Outcome) -> String {
+    match &outcome.server {
+        Some(server) if !server.reached => {
+            let name = server.socket.holder.as_ref().map(|holder| &holder.name);
+            let name = name.map_or("the listener".to_owned(), |name| escape::terminal(name));
+            format!("      {name} (never reached)")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,374 @@
+//! A story for the terminal: verdict, strip, steps, and what to do.
+
+mod headline;
+mod paint;
+
+use trace::{Answer, Outcome, Verdict};
+
+use crate::finding::Finding;
+use crate::groups::{self, Group};
+use crate::telling::{self, Told};
+use crate::{Story, escape, strip, words};
+
+use headline::{headline, share_words};
+use paint::Paper;
+
+pub(crate) use paint::wrap;
+
+/// Outcomes of one kind that are told one by one before the rest is only named.
+const TOLD: usize = 3;
+
+/// How a story is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Every step, not only those that mattered.
+    pub verbose: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Emit styles; whoever writes to a pipe strips them.
+    pub styled: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            verbose: false,
+            width: 80,
+            styled: false,
+        }
+    }
+}
+
+/// Tells a story. Every line ends with a line feed.
+pub fn render(story: &Story, options: &Options) -> String {
+    let mut teller = Teller {
+        story,
+        options,
+        paper: Paper::new(options.styled),
+    };
+    let groups = groups::groups(story);
+    if groups.is_empty() {
+        teller
+            .paper
+            .line("UNKNOWN: no source of the kind asked about leads here");
+    }
+    for (i, group) in groups.iter().enumerate() {
+        if i > 0 {
+            teller.paper.blank();
+        }
+        teller.group(group, groups.len() > 1);
+    }
+    teller.afterwards(&groups);
+    teller.paper.text()
+}
+
+struct Teller<'a> {
+    story: &'a Story<'a>,
+    options: &'a Options,
+    paper: Paper,
+}
+
+/// A step with its number, or a remark without one.
+struct Row<'t> {
+    number: Option<usize>,
+    place: &'t str,
+    text: &'t str,
+}
+
+impl Teller<'_> {
+    /// One ending: its verdict and how it came about.
+    fn group(&mut self, group: &Group, is_one_of_many: bool) {
+        let answer = &self.story.answers[group.answers[0]];
+        let finding = headline::finding(self.story, group);
+        let text = headline(self.story, answer, finding);
+        let from = (is_one_of_many || group.answers.len() > 1).then_some(group.label.as_str());
+        self.paper.headline(answer, &text, finding.map(|f| f.code));
+        if let Some(from) = from {
+            self.paper.dim(&wrap(from, self.options.width).join("\n"));
+        }
+        self.paper.blank();
+        match answer.outcomes.as_slice() {
+            [outcome] => {
+                self.strips(group, outcome);
+                self.steps(answer, outcome);
+            }
+            outcomes => self.forks(answer, outcomes),
+        }
+        self.paper.blank();
+        if is_one_of_many {
+            self.client(answer);
+            self.checks(group);
+        }
+        self.gaps(answer);
+    }
+
+    /// The way of each member of a group, drawn once where it is the same.
+    fn strips(&mut self, group: &Group, outcome: &Outcome) {
+        let width = self.options.width.saturating_sub(2);
+        let first = strip::draw(self.story, outcome, width);
+        let mut others: Vec<(String, Vec<String>)> = Vec::new();
+        for &i in &group.answers[1..] {
+            let answer = &self.story.answers[i];
+            let drawn = strip::draw(self.story, &answer.outcomes[0], width);
+            let kind = words::kind_words(answer.from).to_owned();
+            if drawn != first && others.iter().all(|(_, before)| *before != drawn) {
+                others.push((kind, drawn));
+            }
+        }
+        for line in first {
+            self.paper.line(&format!("  {line}"));
+        }
+        for (kind, lines) in others.iter().take(TOLD) {
+            self.paper.dim(&format!("  and from {kind}:"));
+            for line in lines {
+                self.paper.line(&format!("  {line}"));
+            }
+        }
+        self.paper.blank();
+    }
+
+    fn steps(&mut self, answer: &Answer, outcome: &Outcome) {
+        let told = telling::tell(self.story, answer, outcome, self.options.verbose);
+        let mut rows = numbered(&told, 0);
+        let missed = missed(self.story, outcome);
+        rows.extend(missed.as_ref().map(|text| never_reached(text)));
+        self.rows(&rows);
+    }
+
+    /// Several outcomes: what they share, then each one's own part.
+    fn forks(&mut self, answer: &Answer, outcomes: &[Outcome]) {
+        let tell = |o: &Outcome| telling::tell(self.story, answer, o, self.options.verbose);
+        let told: Vec<Vec<Told>> = outcomes.iter().map(tell).collect();
+        let shared = shared_start(&told);
+        if let Some(first) = told.first() {
+            self.rows(&numbered(&first[..shared], 0));
+        }
+        let limit = if self.options.verbose {
+            usize::MAX
+        } else {
+            TOLD
+        };
+        let mut seen: Vec<(Verdict, usize)> = Vec::new();
+        for (outcome, told) in outcomes.iter().zip(&told) {
+            let kind = outcome.verdict;
+            if let Some((_, count)) = seen.iter_mut().find(|(verdict, _)| *verdict == kind) {
+                *count += 1;
+                if *count > limit {
+                    continue;
+                }
+            } else {
+                seen.push((kind, 1));
+            }
+            let head = headline::short(self.story, outcome);
+            let head = format!("{}{head}", share_words(outcome));
+            self.paper.blank();
+            self.paper.line(&format!("  {head}"));
+            let width = self.options.width.saturating_sub(2);
+            for line in strip::draw(self.story, outcome, width) {
+                self.paper.line(&format!("  {line}"));
+            }
+            let mut rows = numbered(&told[shared..], shared);
+            let missed = missed(self.story, outcome);
+            rows.extend(missed.as_ref().map(|text| never_reached(text)));
+            self.rows(&rows);
+        }
+        let untold: usize = seen.iter().map(|(_, n)| n.saturating_sub(limit)).sum();
+        if untold > 0 {
+            self.paper.blank();
+            self.paper
+                .dim(&format!("  and {untold} more like these (-v shows them)"));
+        }
+    }
+
+    fn rows(&mut self, rows: &[Row]) {
+        let columns = |text: &str| text.chars().count();
+        let most = rows.iter().filter_map(|row| row.number).max().unwrap_or(1);
+        let digits = most.to_string().len().max(1);
+        let places = rows.iter().map(|row| columns(row.place));
+        // Short places leave room to stand apart from what happened there.
+        let place = places.max().unwrap_or(0).min(32);
+        let place = if place < 24 { place + 1 } else { place };
+        let indent = 2 + digits + 2 + place + 1;
+        let room = self.options.width.saturating_sub(indent).max(24);
+        for row in rows {
+            let number = row.number.map_or(String::new(), |n| n.to_string());
+            let pad = place.saturating_sub(columns(row.place));
+            let lead = format!("  {number:>digits$}  {}{:pad$} ", row.place, "");
+            let mut lines = wrap(row.text, room).into_iter();
+            let first = lines.next().unwrap_or_default();
+            self.paper.line(&format!("{lead}{first}"));
+            for line in lines {
+                self.paper.line(&format!("{:indent$}{line}", ""));
+            }
+        }
+    }
+
+    fn client(&mut self, answer: &Answer) {
+        let proto = self.story.question.proto;
+        let mut said: Vec<String> = Vec::new();
+        for outcome in &answer.outcomes {
+            let sees = words::client(outcome.client, proto, outcome.to);
+            if outcome.verdict != Verdict::Unknown && !said.contains(&sees) {
+                said.push(sees);
+            }
+        }
+        if said.len() > TOLD {
+            let more = said.len() - TOLD;
+            said.truncate(TOLD);
+            said.push(format!("and {more} more"));
+        }
+        if !said.is_empty() {
+            self.label("client", &[said.join(", or ")]);
+        }
+    }
+
+    fn gaps(&mut self, answer: &Answer) {
+        let mut said: Vec<String> = Vec::new();
+        for gap in answer.outcomes.iter().flat_map(|o| &o.gaps) {
+            let device = gap.device.as_deref().map(escape::terminal);
+            let on = device.map_or(String::new(), |name| format!(" (on {name})"));
+            let line = format!("{}{on}", escape::terminal(&gap.what));
+            if !said.contains(&line) {
+                said.push(line);
+            }
+        }
+        for line in said {
+            self.label("gap", &[line]);
+        }
+    }
+
+    /// What is wrong and what to do, once for all answers.
+    fn afterwards(&mut self, groups: &[Group]) {
+        let first = groups
+            .first()
+            .and_then(|g| headline::finding(self.story, g));
+        let mut findings: Vec<&Finding> = self.story.findings.iter().collect();
+        findings.sort_by_key(|f| (first.is_none_or(|first| *f != first), f.severity));
+        self.paper.blank();
+        if let ([group], []) = (groups, findings.as_slice()) {
+            self.client(&self.story.answers[group.answers[0]]);
+        }
+        for (i, finding) in findings.iter().enumerate() {
+            let is_headline = groups
+                .iter()
+                .any(|g| headline::finding(self.story, g) == Some(*finding));
+            if i > 0 {
+                self.paper.blank();
+            }
+            if !is_headline {
+                let severity = headline::severity_word(finding.severity);
+                let title = escape::terminal(&finding.title);
+                self.paper.tagged(severity, &title, finding.code);
+            }
+            let client = (groups.len() == 1 && i == 0).then(|| groups[0].answers[0]);
+            self.finding(finding, client);
+        }
+        if let [group] = groups {
+            self.checks(group);
+        }
+        self.assumptions();
+    }
+
+    fn finding(&mut self, finding: &Finding, client: Option<usize>) {
+        let why: Vec<_> = finding.why.iter().map(|w| escape::terminal(w)).collect();
+        self.label("why", &why);
+        if let Some(i) = client {
+            self.client(&self.story.answers[i]);
+        }
+        if let Some(fix) = &finding.fix {
+            let said: Vec<_> = fix.say.lines().map(escape::terminal).collect();
+            self.label("fix", &said);
+            if let Some(command) = &fix.command {
+                self.command(command);
+            }
+        }
+        if let Some(check) = &finding.check {
+            self.paper.label("check", &escape::terminal(check));
+        }
+        self.paper
+            .label("more", &format!("berth explain {}", finding.code));
+    }
+
+    /// A command to see for oneself, for an ending that no finding explains.
+    fn checks(&mut self, group: &Group) {
+        let i = group.answers[0];
+        let named = self.story.findings.iter().any(|f| f.answers.contains(&i));
+        let answer = &self.story.answers[i];
+        let known = answer.outcomes.first();
+        let known = known.filter(|o| !named && o.verdict != Verdict::Unknown);
+        let Some(outcome) = known else { return };
+        let source = answer.region.first().map(|addr| addr.to_string());
+        let check = words::default_check(self.story, outcome, source.as_deref());
+        if !check.is_empty() {
+            self.paper.label("check", &escape::terminal(&check));
+        }
+    }
+
+    fn assumptions(&mut self) {
+        let mut said: Vec<&str> = Vec::new();
+        for line in self.story.answers.iter().flat_map(|a| &a.assumed) {
+            if !said.contains(&line.as_str()) {
+                said.push(line);
+            }
+        }
+        for line in said {
+            self.label("assumed", &[escape::terminal(line)]);
+        }
+        for gap in headline::notes(self.story) {
+            self.label("note", &[escape::terminal(&gap.what)]);
+        }
+    }
+
+    /// A label with sentences, wrapped, each on its own line.
+    fn label(&mut self, label: &str, sentences: &[String]) {
+        let room = self.options.width.saturating_sub(8).max(24);
+        let lines: Vec<String> = sentences.iter().flat_map(|s| wrap(s, room)).collect();
+        let mut lines = lines.iter();
+        if let Some(first) = lines.next() {
+            self.paper.label(label, first);
+        }
+        for line in lines {
+            self.paper.line(&format!("       {line}"));
+        }
+    }
+
+    /// A command on a line of its own, whole, so that it can be pasted.
+    fn command(&mut self, command: &str) {
+        self.paper
+            .line(&format!("         {}", escape::terminal(command)));
+    }
+}
+
+fn numbered(told: &[Told], before: usize) -> Vec<Row<'_>> {
+    told.iter()
+        .enumerate()
+        .map(|(i, told)| Row {
+            number: Some(before + i + 1),
+            place: &told.place,
+            text: &told.text,
+        })
+        .collect()
+}
+
+fn never_reached(text: &str) -> Row<'_> {
+    Row {
+        number: None,
+        place: "(never reached)",
+        text,
+    }
+}
+
+/// The server that was meant and did not get the connection.
+fn missed(story: &Story, outcome: &Outcome) -> Option<String> {
+    let server = outcome.server.as_ref().filter(|server| !server.reached)?;
+    let who = words::server(server, story.names);
+    Some(format!("{who} {}", words::listens(server)))
+}
+
+/// How many steps all outcomes begin with.
+fn shared_start(told: &[Vec<Told>]) -> usize {
+    let shortest = told.iter().map(Vec::len).min().unwrap_or(0);
+    (0..shortest)
+        .take_while(|&i| told.iter().all(|other| other[i] == told[0][i]))
+        .count()
+}

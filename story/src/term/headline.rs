@@ -1,0 +1,139 @@
+//! The first line of a story: the verdict, where, and the cause in the user's words.
+
+use host::{Gap, GapKind};
+use trace::{Answer, Outcome, Verdict};
+
+use crate::finding::{Finding, Severity};
+use crate::groups::Group;
+use crate::{Story, escape, words};
+
+/// Outcomes that a headline names before it counts the rest.
+const NAMED: usize = 3;
+
+/// The finding that explains how a group ends: the gravest of its findings, and for
+/// connections that get somewhere only a grave one.
+pub(crate) fn finding<'a>(story: &'a Story, group: &Group) -> Option<&'a Finding> {
+    let first = group.answers[0];
+    let gets_there = |o: &Outcome| matches!(o.verdict, Verdict::Delivered | Verdict::Forwarded);
+    let least = if story.answers[first].outcomes.iter().all(gets_there) {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let mine = story.findings.iter().filter(|f| f.answers.contains(&first));
+    mine.filter(|f| f.severity <= least)
+        .min_by_key(|f| f.severity)
+}
+
+/// The word before a finding that is no headline.
+pub(crate) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "also wrong:",
+        Severity::Warning => "warning:",
+        Severity::Note => "note:",
+    }
+}
+
+/// The first line, without the finding's code.
+pub(crate) fn headline(story: &Story, answer: &Answer, finding: Option<&Finding>) -> String {
+    let title = finding.map(|f| escape::terminal(&f.title));
+    match answer.outcomes.as_slice() {
+        [] => "UNKNOWN: no way for such a connection to end was found".to_owned(),
+        [outcome] => one(story, outcome, title.as_deref()),
+        outcomes => several(story, outcomes, title.as_deref()),
+    }
+}
+
+fn one(story: &Story, outcome: &Outcome, title: Option<&str>) -> String {
+    let when = outcome.when.as_deref().map(escape::terminal);
+    let when = when.map_or(String::new(), |when| format!(" {when}"));
+    let word = words::verdict(outcome.verdict);
+    let because = match title {
+        Some(title) => title.to_owned(),
+        None => match outcome.verdict {
+            Verdict::Delivered | Verdict::Forwarded => {
+                return format!("{}{when}{}", short(story, outcome), for_service(outcome));
+            }
+            _ => words::cause(story, outcome),
+        },
+    };
+    match outcome.verdict {
+        Verdict::Unknown => format!("{word}{when}: {because}"),
+        _ => format!("{}{when}: {because}", short(story, outcome)),
+    }
+}
+
+fn several(story: &Story, outcomes: &[Outcome], title: Option<&str>) -> String {
+    let part = |o: &Outcome| format!("{}{}", share_words(o), short(story, o));
+    let mut parts: Vec<String> = Vec::new();
+    for outcome in outcomes {
+        let part = part(outcome);
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    if parts.len() > NAMED + 1 {
+        let more = parts.len() - NAMED;
+        parts.truncate(NAMED);
+        parts.push(format!("{more} more"));
+    }
+    let line = parts.join(", ");
+    match title {
+        Some(title) => format!("{line}: {title}"),
+        None => line + &for_service(&outcomes[0]),
+    }
+}
+
+/// The chance of an outcome, in front of it.
+pub(crate) fn share_words(outcome: &Outcome) -> String {
+    match (outcome.share, &outcome.when) {
+        (Some(share), _) => format!("{} ", words::percent(share)),
+        (None, _) => "sometimes ".to_owned(),
+    }
+}
+
+/// An outcome in few words: verdict, and where to or where.
+pub(crate) fn short(story: &Story, outcome: &Outcome) -> String {
+    let word = words::verdict(outcome.verdict);
+    match outcome.verdict {
+        Verdict::Delivered => match &outcome.server {
+            Some(server) => {
+                let name = words::server_name(server);
+                format!("{word} to {name} on {}", words::socket(&server.socket))
+            }
+            None => word.to_owned(),
+        },
+        Verdict::Forwarded => {
+            let to = outcome.to.unwrap_or(story.question.to);
+            format!("{word} to {to}")
+        }
+        Verdict::Unknown => word.to_owned(),
+        Verdict::Refused | Verdict::Rejected | Verdict::Dropped => {
+            format!("{word}{}", words::stopped_in(outcome))
+        }
+    }
+}
+
+fn for_service(outcome: &Outcome) -> String {
+    let name = outcome.service.as_ref();
+    name.map_or(String::new(), |name| {
+        format!(" for {}", escape::terminal(&name.to_string()))
+    })
+}
+
+/// Gaps that decide nothing here and still should be known: parts of an input that were
+/// skipped, and names that are missing from what is told.
+pub(crate) fn notes<'a>(story: &'a Story) -> Vec<&'a Gap> {
+    let outcomes = || story.answers.iter().flat_map(|a| &a.outcomes);
+    let nameless = outcomes()
+        .filter_map(|o| o.server.as_ref())
+        .any(|server| server.socket.holder.is_none());
+    let told: Vec<&Gap> = outcomes().flat_map(|o| &o.gaps).collect();
+    let is_note = |gap: &&'a Gap| match gap.kind {
+        GapKind::Input => true,
+        GapKind::Names => nameless,
+        GapKind::Rules | GapKind::Sockets | GapKind::Routing | GapKind::Bypass => false,
+    };
+    let all = story.host.gaps.iter().filter(is_note);
+    all.filter(|gap| !told.contains(gap)).collect()
+}

@@ -1,0 +1,114 @@
+//! Lines with styles, and the wrapping of sentences.
+
+use anstyle::{AnsiColor, Style};
+use trace::{Answer, Verdict};
+
+/// Text as it grows, line by line.
+pub(crate) struct Paper {
+    text: String,
+    styled: bool,
+}
+
+impl Paper {
+    pub(crate) fn new(styled: bool) -> Self {
+        Self {
+            text: String::new(),
+            styled,
+        }
+    }
+
+    /// What was written; lines carry no blanks at their ends, and the last is not empty.
+    pub(crate) fn text(self) -> String {
+        let lines: Vec<_> = self.text.lines().map(str::trim_end).collect();
+        lines.join("\n").trim_end().to_owned() + "\n"
+    }
+
+    pub(crate) fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// An empty line, never two.
+    pub(crate) fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    pub(crate) fn dim(&mut self, lines: &str) {
+        for line in lines.lines() {
+            let line = self.paint(Style::new().dimmed(), line);
+            self.line(&line);
+        }
+    }
+
+    /// The first line of an ending, its verdicts in color.
+    pub(crate) fn headline(&mut self, answer: &Answer, text: &str, code: Option<&str>) {
+        let mut line = text.to_owned();
+        if self.styled {
+            let mut verdicts: Vec<_> = answer.outcomes.iter().map(|o| o.verdict).collect();
+            verdicts.sort_unstable();
+            verdicts.dedup();
+            for verdict in verdicts {
+                let word = crate::words::verdict(verdict);
+                line = line.replacen(word, &self.paint(color(verdict), word), 1);
+            }
+        }
+        if let Some(code) = code {
+            let tag = self.paint(Style::new().dimmed(), &format!("[{code}]"));
+            line = format!("{line}   {tag}");
+        }
+        self.line(&line);
+    }
+
+    /// A remark with its severity in front and its code behind.
+    pub(crate) fn tagged(&mut self, severity: &str, text: &str, code: &str) {
+        let severity = self.paint(Style::new().bold(), severity);
+        let tag = self.paint(Style::new().dimmed(), &format!("[{code}]"));
+        self.line(&format!("{severity} {text}   {tag}"));
+    }
+
+    /// A line that begins with a word in the margin.
+    pub(crate) fn label(&mut self, label: &str, text: &str) {
+        let pad = 7_usize.saturating_sub(label.len()).max(1);
+        let label = self.paint(Style::new().bold(), label);
+        self.line(&format!("{label}{:pad$}{text}", ""));
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.styled {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+fn color(verdict: Verdict) -> Style {
+    let color = match verdict {
+        Verdict::Delivered => AnsiColor::Green,
+        Verdict::Forwarded => AnsiColor::Cyan,
+        Verdict::Refused | Verdict::Rejected | Verdict::Dropped => AnsiColor::Red,
+        Verdict::Unknown => AnsiColor::Yellow,
+    };
+    color.on_default().bold()
+}
+
+/// A sentence on as many lines as it needs; words longer than a line stay whole.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let columns = |text: &str| text.chars().count();
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.len() - 1;
+        let line = &mut lines[last];
+        if line.is_empty() {
+            line.push_str(word);
+        } else if columns(line) + 1 + columns(word) <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}

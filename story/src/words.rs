@@ -1,0 +1,350 @@
+//! All wording: verdicts, causes, clients, steps, places, sources.
+//!
+//! Literals that a program or a person chose are escaped for one line of a terminal.
+
+mod conditions;
+mod places;
+mod sources;
+mod steps;
+
+use host::xt::RejectWith;
+use host::{Hook, Socket, SocketState};
+use net::{Endpoint, Proto};
+use trace::{Cause, Client, Did, Outcome, Server, Stage, Verdict};
+
+use crate::{Names, Story, escape};
+
+pub use conditions::conditions;
+pub(crate) use places::{default_check, family_word, place, rule_at, rule_text, speaks_xt};
+pub(crate) use sources::{except_words, kind_words, region_words, source_words};
+pub(crate) use steps::{Ends, step_place, step_words};
+
+/// The word of a verdict that starts a story.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "DELIVERED",
+        Verdict::Forwarded => "FORWARDED",
+        Verdict::Refused => "REFUSED",
+        Verdict::Rejected => "REJECTED",
+        Verdict::Dropped => "DROPPED",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
+
+/// What the client sees, as one word of the published document; absent where not known.
+pub fn client_word(client: Client) -> Option<&'static str> {
+    match client {
+        Client::Connected => Some("connected"),
+        Client::WhateverAnswers => Some("whatever-answers"),
+        Client::Silent => Some("CONNECTED_SILENT"),
+        Client::Timeout => Some("TIMEOUT"),
+        Client::Errno(name) => Some(name),
+        Client::Unknown => None,
+    }
+}
+
+/// What the client sees, in a sentence.
+pub fn client(client: Client, proto: Proto, to: Option<Endpoint>) -> String {
+    let connects = proto == Proto::TCP || proto == Proto::SCTP;
+    match (client, connects) {
+        (Client::Connected, true) => "connect() succeeds".to_owned(),
+        (Client::Connected, false) => "a request arrives, and an answer can come back".to_owned(),
+        (Client::WhateverAnswers, _) => {
+            let who = to.map_or("the machine there".to_owned(), |to| to.to_string());
+            format!("whatever {who} answers")
+        }
+        (Client::Silent, true) => "connect() succeeds, and then nothing arrives".to_owned(),
+        (Client::Silent, false) => "a request arrives, and no answer comes back".to_owned(),
+        (Client::Timeout, true) => "connect() gets no answer and times out".to_owned(),
+        (Client::Timeout, false) => "no answer".to_owned(),
+        (Client::Errno(name), true) => format!("connect() fails with {name}"),
+        (Client::Errno("EPERM"), false) => "send() fails with EPERM".to_owned(),
+        (Client::Errno(name), false) => {
+            format!("the next send() or recv() on a connected socket fails with {name}")
+        }
+        (Client::Unknown, _) => "not known".to_owned(),
+    }
+}
+
+/// The name of a reject type, as iptables has it.
+pub fn reject(with: RejectWith) -> String {
+    let name = match with {
+        RejectWith::TcpReset => "tcp-reset",
+        RejectWith::Icmp(0) => "icmp-net-unreachable",
+        RejectWith::Icmp(1) => "icmp-host-unreachable",
+        RejectWith::Icmp(2) => "icmp-proto-unreachable",
+        RejectWith::Icmp(3) => "icmp-port-unreachable",
+        RejectWith::Icmp(9) => "icmp-net-prohibited",
+        RejectWith::Icmp(10) => "icmp-host-prohibited",
+        RejectWith::Icmp(13) => "icmp-admin-prohibited",
+        RejectWith::Icmp(code) => return format!("icmp-unreachable code {code}"),
+        RejectWith::Icmp6(0) => "icmp6-no-route",
+        RejectWith::Icmp6(1) => "icmp6-adm-prohibited",
+        RejectWith::Icmp6(3) => "icmp6-addr-unreachable",
+        RejectWith::Icmp6(4) => "icmp6-port-unreachable",
+        RejectWith::Icmp6(5) => "icmp6-policy-fail",
+        RejectWith::Icmp6(6) => "icmp6-reject-route",
+        RejectWith::Icmp6(code) => return format!("icmp6-unreachable code {code}"),
+    };
+    name.to_owned()
+}
+
+/// The name of a hook, as everybody writes it.
+pub fn hook(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Ingress => "INGRESS",
+        Hook::Prerouting => "PREROUTING",
+        Hook::Input => "INPUT",
+        Hook::Forward => "FORWARD",
+        Hook::Output => "OUTPUT",
+        Hook::Postrouting => "POSTROUTING",
+        Hook::Egress => "EGRESS",
+    }
+}
+
+/// The name of a place in the kernel.
+pub fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Start => "start",
+        Stage::Hook(at) => hook(at),
+        Stage::Routing => "routing",
+        Stage::Socket => "socket",
+        Stage::Leave => "leave",
+    }
+}
+
+/// A share as people say it: `50%`, `0.4%`.
+pub fn percent(share: f64) -> String {
+    let hundred = share * 100.0;
+    if hundred >= 1.0 || hundred == 0.0 {
+        format!("{hundred:.0}%")
+    } else {
+        format!("{hundred:.1}%")
+    }
+}
+
+/// Where a socket listens.
+pub fn socket(socket: &Socket) -> String {
+    let (addr, port) = (socket.addr, socket.port);
+    Endpoint { addr, port }.to_string()
+}
+
+/// The name of the process that holds a server's socket.
+pub fn server_name(server: &Server) -> String {
+    match &server.socket.holder {
+        Some(holder) => escape::terminal(&holder.name),
+        None => "a process that could not be read".to_owned(),
+    }
+}
+
+/// A server by name, process, pod or unit: `python3 (pid 16140, pod default/web-0,
+/// hostNetwork)`.
+pub fn server(server: &Server, names: &Names) -> String {
+    let name = server_name(server);
+    let Some(holder) = &server.socket.holder else {
+        return name;
+    };
+    let mut known = Vec::new();
+    known.extend(holder.pid.map(|pid| format!("pid {pid}")));
+    if let Some(pod) = names.pod_of(holder) {
+        known.push(format!("pod {}", escape::terminal(&pod.name)));
+        known.extend(pod.host_network.then(|| "hostNetwork".to_owned()));
+    } else if let Some(uid) = &holder.pod_uid {
+        known.push(format!("pod {}", escape::terminal(uid)));
+    } else if let Some(unit) = &holder.unit {
+        known.push(format!("unit {}", escape::terminal(unit)));
+    }
+    if known.is_empty() {
+        name
+    } else {
+        format!("{name} ({})", known.join(", "))
+    }
+}
+
+/// What a server's socket does: `listens on 0.0.0.0:30584`.
+pub fn listens(server: &Server) -> String {
+    let at = socket(&server.socket);
+    match server.socket.state {
+        SocketState::Listen => format!("listens on {at}"),
+        SocketState::Bound => format!("is bound to {at} and does not listen"),
+        SocketState::Unconnected => format!("receives on {at}"),
+        SocketState::Connected => format!("has a connection on {at}"),
+        SocketState::TimeWait => format!("had a connection on {at}"),
+    }
+}
+
+/// The last thing that a rule or the kernel decided, which explains the end.
+pub(crate) fn deciding(outcome: &Outcome) -> Option<&trace::Step> {
+    let telling = |did: &Did| {
+        matches!(
+            did,
+            Did::Drop | Did::Reject(_) | Did::Stops(_) | Did::Queue | Did::Fork { .. }
+        )
+    };
+    let last = outcome.steps.iter().rev().find(|step| telling(&step.did));
+    last.or(outcome.steps.last())
+}
+
+/// Where a connection ended that did not get through: ` in INPUT`; empty where the place is
+/// in the cause.
+pub(crate) fn stopped_in(outcome: &Outcome) -> String {
+    match deciding(outcome).map(|step| step.stage) {
+        Some(Stage::Hook(at)) => format!(" in {}", hook(at)),
+        Some(Stage::Routing) => " in routing".to_owned(),
+        Some(Stage::Start | Stage::Socket | Stage::Leave) | None => String::new(),
+    }
+}
+
+/// Why a connection ended so, in one sentence.
+pub(crate) fn cause(story: &Story, outcome: &Outcome) -> String {
+    cause_words(story, outcome, &outcome.cause)
+}
+
+fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause) -> String {
+    let rule = || {
+        let step = deciding(outcome).and_then(|step| step.rule.as_ref());
+        step.map_or("a rule".to_owned(), |rule| place(story.host, rule))
+    };
+    let asked = outcome.to.unwrap_or(story.question.to);
+    let proto = story.question.proto;
+    match cause {
+        Cause::Socket => "a socket takes it".to_owned(),
+        Cause::Leaves => "it leaves this host".to_owned(),
+        Cause::RuleDrops => format!("{} drops it", rule()),
+        Cause::RuleRejects(with) => format!("{} rejects it with {}", rule(), reject(*with)),
+        Cause::PolicyDrops => format!("no rule decides, and the policy drops: {}", rule()),
+        Cause::NothingListens => format!("nothing listens on {proto} {asked}"),
+        Cause::BoundOnly => match &outcome.server {
+            Some(server) => format!("{} {}", server_name(server), listens(server)),
+            None => format!("the socket on {proto} {asked} does not listen"),
+        },
+        Cause::NoRoute => format!("no route leads to {}", asked.addr),
+        Cause::Blackhole => format!("a blackhole route swallows {}", asked.addr),
+        Cause::Unreachable => format!("a route calls {} unreachable", asked.addr),
+        Cause::Prohibited => format!("a route prohibits {}", asked.addr),
+        Cause::ForwardingOff => "the packet would be forwarded, and forwarding is off".to_owned(),
+        Cause::ReversePath => {
+            "the way back to the source leads over another interface (rp_filter)".to_owned()
+        }
+        Cause::Martian => "the kernel takes no such source or destination there".to_owned(),
+        Cause::NotUnicast => format!("{} is no unicast address", asked.addr),
+        Cause::AnswerLost(inner) => {
+            format!("the answer is lost: {}", cause_words(story, outcome, inner))
+        }
+        Cause::HandshakeLost(inner) => format!(
+            "the packet that completes the handshake is lost: {}",
+            cause_words(story, outcome, inner)
+        ),
+        Cause::Queue => format!("{} leaves it to a program in user space", rule()),
+        Cause::Gap => match outcome.gaps.as_slice() {
+            [] => "something that could not be read decides".to_owned(),
+            [gap] => escape::terminal(&gap.what),
+            [gap, rest @ ..] => format!("{}, and {} more", escape::terminal(&gap.what), rest.len()),
+        },
+    }
+}
+
+/// The mark at the end of the strip where a packet stops.
+pub(crate) fn stop_mark(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Socket | Cause::Leaves | Cause::Gap => "",
+        Cause::RuleDrops | Cause::PolicyDrops => "DROP",
+        Cause::RuleRejects(_) => "REJECT",
+        Cause::NothingListens => "nothing listens",
+        Cause::BoundOnly => "does not listen",
+        Cause::NoRoute => "no route",
+        Cause::Blackhole => "blackhole",
+        Cause::Unreachable => "unreachable",
+        Cause::Prohibited => "prohibited",
+        Cause::ForwardingOff => "forwarding off",
+        Cause::ReversePath => "rp_filter",
+        Cause::Martian => "martian",
+        Cause::NotUnicast => "not unicast",
+        Cause::AnswerLost(_) => "answer lost",
+        Cause::HandshakeLost(_) => "handshake lost",
+        Cause::Queue => "user space",
+    }
+}
+
+/// What a step did, in few words, for the published document.
+pub fn did(did: &Did, is_xt: bool) -> String {
+    let verdict = |upper: &str| {
+        if is_xt {
+            upper.to_owned()
+        } else {
+            upper.to_lowercase()
+        }
+    };
+    match did {
+        Did::Arrives { iif } => format!("arrives on {}", escape::terminal(iif)),
+        Did::Sent { source: Some(addr) } => format!("sent from {addr}"),
+        Did::Sent { source: None } => "sent".to_owned(),
+        Did::LoopsBack => "loops back".to_owned(),
+        Did::RoutedLocal { addr } => format!("{addr} is this host"),
+        Did::Routed { oif, gateway, .. } => {
+            let by = gateway.map_or(String::new(), |addr| format!(" by {addr}"));
+            format!("routed over {}{by}", escape::terminal(oif))
+        }
+        Did::Jump { chain } => format!("jump {}", escape::terminal(chain)),
+        Did::Goto { chain } => format!("goto {}", escape::terminal(chain)),
+        Did::Return => verdict("RETURN"),
+        Did::Accept => verdict("ACCEPT"),
+        Did::Drop => verdict("DROP"),
+        Did::Reject(with) => format!("{} {}", verdict("REJECT"), reject(*with)),
+        Did::Dnat { addr, port } => {
+            let (addr, port) = (*addr, *port);
+            format!("DNAT to {}", Endpoint { addr, port })
+        }
+        Did::Snat {
+            masquerade: true, ..
+        } => "MASQUERADE".to_owned(),
+        Did::Snat {
+            addr: Some(addr), ..
+        } => format!("SNAT to {addr}"),
+        Did::Snat { addr: None, .. } => "SNAT".to_owned(),
+        Did::Mark { mark } => format!("mark becomes {mark:#x}"),
+        Did::CtMark { mark } => format!("connection mark becomes {mark:#x}"),
+        Did::Notrack => "NOTRACK".to_owned(),
+        Did::Queue => "NFQUEUE".to_owned(),
+        Did::Fork { taken: true, why } => format!("may be taken: {}", escape::terminal(why)),
+        Did::Fork { taken: false, why } => format!("may be passed by: {}", escape::terminal(why)),
+        Did::Delivered => "delivered".to_owned(),
+        Did::Leaves { oif } => format!("leaves over {}", escape::terminal(oif)),
+        Did::Stops(cause) => stop_words(cause),
+        Did::AnswerStarts => "the answer starts back".to_owned(),
+        Did::AckStarts => "the handshake goes on".to_owned(),
+    }
+}
+
+/// What the kernel did by itself, without the addresses.
+pub(crate) fn stop_words(cause: &Cause) -> String {
+    match stop_mark(cause) {
+        "" => "ends".to_owned(),
+        mark => mark.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_whole_percents_where_that_says_enough() {
+        assert_eq!(percent(1.0 / 3.0), "33%");
+        assert_eq!(percent(0.004), "0.4%");
+        assert_eq!(percent(1.0), "100%");
+    }
+
+    #[test]
+    fn an_error_is_named_where_the_client_meets_it() {
+        let errno = Client::Errno("ECONNREFUSED");
+        assert_eq!(
+            client(errno, Proto::TCP, None),
+            "connect() fails with ECONNREFUSED"
+        );
+        assert_eq!(
+            client(Client::Errno("EPERM"), Proto::UDP, None),
+            "send() fails with EPERM"
+        );
+    }
+}

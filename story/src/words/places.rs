@@ -1,0 +1,160 @@
+//! Where a rule is, what it says, and the command that shows it.
+
+use host::{Chain, Host, Language, Rule, RuleBody, Table, TableFamily};
+use net::{Family, Proto};
+use trace::{Cause, Outcome, RuleRef, Stage};
+
+use crate::{Story, escape};
+
+/// The table and chain that a step names; absent if the trace is of another host.
+pub(crate) fn chain_at<'a>(host: &'a Host, at: &RuleRef) -> Option<(&'a Table, &'a Chain)> {
+    let table = host.ruleset.tables.get(at.table)?;
+    Some((table, table.chains.get(at.chain)?))
+}
+
+/// The rule that a step names; absent for a policy.
+pub(crate) fn rule_at<'a>(host: &'a Host, at: &RuleRef) -> Option<&'a Rule> {
+    chain_at(host, at)?.1.rules.get(at.rule?)
+}
+
+/// A rule by place: `filter INPUT #2` in a base chain, `KUBE-SERVICES #4` in another, with
+/// its table where two tables have a chain of that name.
+pub(crate) fn place(host: &Host, at: &RuleRef) -> String {
+    let Some((table, chain)) = chain_at(host, at) else {
+        return "a rule".to_owned();
+    };
+    let namesakes = host.ruleset.tables.iter().filter(|other| {
+        meets(other.family, table.family) && other.chains.iter().any(|c| c.name == chain.name)
+    });
+    let name = escape::terminal(&chain.name);
+    let number = at
+        .rule
+        .map_or("policy".to_owned(), |n| format!("#{}", n + 1));
+    if chain.base.is_some() || namesakes.count() > 1 {
+        format!("{} {name} {number}", table_words(host, at.table))
+    } else {
+        format!("{name} {number}")
+    }
+}
+
+/// A table by name, with its family or language where the name alone is not enough.
+pub(crate) fn table_words(host: &Host, index: usize) -> String {
+    let Some(table) = host.ruleset.tables.get(index) else {
+        return String::new();
+    };
+    let name = escape::terminal(&table.name);
+    let namesake = host.ruleset.tables.iter().enumerate().find(|(other, t)| {
+        *other != index && t.name == table.name && meets(t.family, table.family)
+    });
+    match (namesake, table.language) {
+        (None, _) => name,
+        (Some(_), Language::Legacy) => format!("legacy {name}"),
+        (Some(_), Language::Nft) => format!("{} {name}", family_word(table.family)),
+    }
+}
+
+/// Whether one packet can see tables of both families.
+fn meets(a: TableFamily, b: TableFamily) -> bool {
+    a == b || a == TableFamily::Inet || b == TableFamily::Inet
+}
+
+/// A table's family, in nft's word.
+pub(crate) fn family_word(family: TableFamily) -> &'static str {
+    match family {
+        TableFamily::Ip => "ip",
+        TableFamily::Ip6 => "ip6",
+        TableFamily::Inet => "inet",
+        TableFamily::Arp => "arp",
+        TableFamily::Bridge => "bridge",
+        TableFamily::Netdev => "netdev",
+    }
+}
+
+/// Whether a table is one of iptables', whoever evaluates it.
+pub(crate) fn speaks_xt(table: &Table) -> bool {
+    let mut bases = table.chains.iter().filter(|chain| chain.base.is_some());
+    table.language == Language::Legacy
+        || bases.any(|chain| chain.name.bytes().all(|b| b.is_ascii_uppercase()))
+}
+
+/// A rule as its own language writes it.
+pub(crate) fn rule_text(table: &Table, chain: &Chain, rule: &Rule) -> String {
+    let text = match &rule.text {
+        Some(text) => text.to_string(),
+        None => match &rule.body {
+            RuleBody::Gap(text) => text.to_string(),
+            RuleBody::Xt(_) | RuleBody::Nft(_) => printed(table, chain, rule),
+        },
+    };
+    escape::terminal(&text)
+}
+
+fn printed(_table: &Table, _chain: &Chain, _rule: &Rule) -> String {
+    String::new()
+}
+
+/// A command that shows what decided, without us.
+pub(crate) fn default_check(story: &Story, outcome: &Outcome, source: Option<&str>) -> String {
+    let step = super::deciding(outcome);
+    if let Some(at) = step.and_then(|step| step.rule.as_ref())
+        && !matches!(outcome.cause, Cause::Socket | Cause::Leaves)
+    {
+        return rule_check(story.host, at);
+    }
+    let to = outcome.to.unwrap_or(story.question.to);
+    let routing = matches!(step.map(|s| s.stage), Some(Stage::Routing | Stage::Leave));
+    if routing || outcome.cause == Cause::Leaves {
+        return route_check(outcome, to.addr, source);
+    }
+    let flag = match story.question.proto {
+        Proto::UDP => "u",
+        Proto::SCTP => "S",
+        _ => "t",
+    };
+    format!("ss -Hlnp{flag} 'sport = :{}'", to.port)
+}
+
+fn rule_check(host: &Host, at: &RuleRef) -> String {
+    let Some((table, chain)) = chain_at(host, at) else {
+        return String::new();
+    };
+    let (name, chain_name) = (escape::shell(&table.name), escape::shell(&chain.name));
+    if !speaks_xt(table) {
+        let family = family_word(table.family);
+        return format!("nft -a list chain {family} {name} {chain_name}");
+    }
+    let six = if table.family == TableFamily::Ip6 {
+        "6"
+    } else {
+        ""
+    };
+    let has_nft = host
+        .ruleset
+        .tables
+        .iter()
+        .any(|t| t.language == Language::Nft);
+    let legacy = if table.language == Language::Legacy && has_nft {
+        "-legacy"
+    } else {
+        ""
+    };
+    // `-S CHAIN` without a number shows the policy first.
+    let number = at.rule.map_or(String::new(), |n| format!(" {}", n + 1));
+    format!("ip{six}tables{legacy} -t {name} -S {chain_name}{number}")
+}
+
+fn route_check(outcome: &Outcome, to: std::net::IpAddr, source: Option<&str>) -> String {
+    let six = if Family::of(to) == Family::V6 {
+        " -6"
+    } else {
+        ""
+    };
+    let arrives = outcome.steps.iter().find_map(|step| match &step.did {
+        trace::Did::Arrives { iif } => Some(escape::shell(iif)),
+        _ => None,
+    });
+    match (arrives, source) {
+        (Some(iif), Some(source)) => format!("ip{six} route get {to} from {source} iif {iif}"),
+        _ => format!("ip{six} route get {to}"),
+    }
+}

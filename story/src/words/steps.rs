@@ -1,0 +1,281 @@
+//! One step of a trace: its place, what matched, and what changed.
+
+use std::net::IpAddr;
+
+use host::RuleBody;
+use net::Endpoint;
+use trace::{Cause, Did, Outcome, Region, Step};
+
+use crate::{Story, escape};
+
+use super::places::{chain_at, place, rule_text, speaks_xt};
+use super::sources::client_words;
+use super::{conditions, listens, reject, server, server_name};
+
+/// The two ends of the packet, and its mark, as they are before a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ends {
+    src: String,
+    dst: String,
+    /// The addresses of the request when the answer starts.
+    asked: (String, String),
+    mark: u32,
+}
+
+impl Ends {
+    /// Those of a packet as the client sends it.
+    pub(crate) fn of(story: &Story, region: &Region) -> Self {
+        let src = client_words(story, region);
+        let dst = story.question.to.to_string();
+        Self {
+            asked: (src.clone(), dst.clone()),
+            src,
+            dst,
+            mark: 0,
+        }
+    }
+
+    fn arrow(&self, story: &Story) -> String {
+        format!("{} {} → {}", story.question.proto, self.src, self.dst)
+    }
+
+    /// Carries out what a step changed.
+    pub(crate) fn follow(&mut self, did: &Did) {
+        match did {
+            Did::Dnat { addr, port } => {
+                let (addr, port) = (*addr, *port);
+                self.dst = Endpoint { addr, port }.to_string();
+            }
+            Did::Snat {
+                addr: Some(addr), ..
+            } => self.src = with_port_of(*addr, &self.src),
+            Did::Mark { mark } => self.mark = *mark,
+            Did::AnswerStarts => {
+                self.asked = (self.src.clone(), self.dst.clone());
+                std::mem::swap(&mut self.src, &mut self.dst);
+                self.mark = 0;
+            }
+            Did::AckStarts => {
+                (self.src, self.dst) = self.asked.clone();
+                self.mark = 0;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `addr` with the port that an end had before.
+fn with_port_of(addr: IpAddr, end: &str) -> String {
+    let port = end.rsplit_once(':').map_or("*", |(_, port)| port);
+    match addr {
+        IpAddr::V4(v4) => format!("{v4}:{port}"),
+        IpAddr::V6(v6) => format!("[{v6}]:{port}"),
+    }
+}
+
+/// Where a step happened.
+pub(crate) fn step_place(story: &Story, step: &Step) -> String {
+    if let Some(at) = &step.rule {
+        return place(story.host, at);
+    }
+    match &step.did {
+        Did::Arrives { iif } => escape::terminal(iif),
+        Did::Sent { .. } => "this host".to_owned(),
+        Did::LoopsBack => "lo".to_owned(),
+        Did::Leaves { oif } => escape::terminal(oif),
+        Did::AnswerStarts => "answer".to_owned(),
+        Did::AckStarts => "handshake".to_owned(),
+        _ => super::stage(step.stage).to_owned(),
+    }
+}
+
+/// What matched and what changed in a step; `ends` are those before it.
+pub(crate) fn step_words(story: &Story, outcome: &Outcome, step: &Step, ends: &Ends) -> String {
+    if step.rule.is_some() {
+        return rule_words(story, step, ends);
+    }
+    match &step.did {
+        Did::Arrives { .. } => format!("{} arrives", ends.arrow(story)),
+        Did::Sent { .. } => format!("{} is sent", ends.arrow(story)),
+        Did::LoopsBack => "loops back to this host".to_owned(),
+        Did::RoutedLocal { addr } => format!("{addr} is this host"),
+        Did::Routed { oif, gateway, .. } => {
+            let by = gateway.map_or(String::new(), |addr| format!(", by gateway {addr}"));
+            let to = address_of(&ends.dst);
+            format!("{to} leads out over {}{by}", escape::terminal(oif))
+        }
+        Did::Delivered => match &outcome.server {
+            Some(found) => format!("{} {}", server(found, story.names), listens(found)),
+            None => "a socket takes it".to_owned(),
+        },
+        Did::Leaves { .. } => format!("{} leaves", ends.arrow(story)),
+        Did::Stops(cause) => stops(story, outcome, cause, ends),
+        Did::AnswerStarts => answer_starts(story, outcome, ends),
+        Did::AckStarts => {
+            let (src, dst) = &ends.asked;
+            format!("the client goes on: {} {src} → {dst}", story.question.proto)
+        }
+        other => effect(other, ends, true),
+    }
+}
+
+fn answer_starts(story: &Story, outcome: &Outcome, ends: &Ends) -> String {
+    let who = match &outcome.server {
+        Some(server) if server.reached => server_name(server),
+        _ => "the other end".to_owned(),
+    };
+    let proto = story.question.proto;
+    format!("{who} answers: {proto} {} → {}", ends.dst, ends.src)
+}
+
+/// The address of `ADDRESS:PORT`.
+fn address_of(end: &str) -> &str {
+    let addr = end.rsplit_once(':').map_or(end, |(addr, _)| addr);
+    addr.trim_matches(['[', ']'])
+}
+
+fn stops(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> String {
+    match cause {
+        Cause::NothingListens => {
+            format!("nothing listens on {} {}", story.question.proto, ends.dst)
+        }
+        Cause::NoRoute => format!("no route leads to {}", address_of(&ends.dst)),
+        other => super::cause_words(story, outcome, other),
+    }
+}
+
+/// A rule or policy: what it tests, and what it did.
+fn rule_words(story: &Story, step: &Step, ends: &Ends) -> String {
+    let found = step
+        .rule
+        .as_ref()
+        .and_then(|at| Some((at, chain_at(story.host, at)?)));
+    let Some((at, (table, chain))) = found else {
+        return effect(&step.did, ends, true);
+    };
+    let is_xt = speaks_xt(table);
+    let did = effect(&step.did, ends, is_xt);
+    let Some(rule) = at.rule.and_then(|n| chain.rules.get(n)) else {
+        return format!("no rule decided → {did}");
+    };
+    let tests = match &rule.body {
+        RuleBody::Xt(xt) => conditions(xt),
+        RuleBody::Nft(_) => nft_tests(&rule_text(table, chain, rule), &step.did),
+        RuleBody::Gap(_) => format!("`{}` was not understood", rule_text(table, chain, rule)),
+    };
+    joined(&tests, &step.did, &did)
+}
+
+/// Tests before a verdict are followed by an arrow, tests before a change by a colon.
+fn joined(tests: &str, did: &Did, effect: &str) -> String {
+    let is_change = matches!(
+        did,
+        Did::Dnat { .. }
+            | Did::Snat { .. }
+            | Did::Mark { .. }
+            | Did::CtMark { .. }
+            | Did::Fork { .. }
+    );
+    match (tests.is_empty(), is_change) {
+        (true, true) => effect.to_owned(),
+        (true, false) => format!("any packet → {effect}"),
+        (false, true) => format!("{tests}: {effect}"),
+        (false, false) => format!("{tests} → {effect}"),
+    }
+}
+
+/// What an nft rule tests: its text without counters, comment, and the verdict that is told
+/// anyway.
+fn nft_tests(text: &str, did: &Did) -> String {
+    let text = text.split(" comment \"").next().unwrap_or(text);
+    let mut words: Vec<&str> = Vec::new();
+    let mut rest = text.split_ascii_whitespace().peekable();
+    while let Some(word) = rest.next() {
+        if word != "counter" {
+            words.push(word);
+            continue;
+        }
+        while let Some(&("packets" | "bytes")) = rest.peek() {
+            let _ = (rest.next(), rest.next());
+        }
+    }
+    let spoken = match did {
+        Did::Jump { .. } | Did::Goto { .. } => 2,
+        Did::Accept | Did::Drop | Did::Return => 1,
+        _ => 0,
+    };
+    let verdict = words.len().checked_sub(spoken).map(|at| words.split_at(at));
+    let is_spoken = |tail: &[&str]| match did {
+        Did::Jump { chain } => tail == ["jump", chain],
+        Did::Goto { chain } => tail == ["goto", chain],
+        Did::Accept => tail == ["accept"],
+        Did::Drop => tail == ["drop"],
+        Did::Return => tail == ["return"],
+        _ => false,
+    };
+    match verdict {
+        Some((tests, tail)) if is_spoken(tail) => tests.join(" "),
+        _ => words.join(" "),
+    }
+}
+
+/// What a rule did to the packet: `before → after` where it changed something.
+fn effect(did: &Did, ends: &Ends, is_xt: bool) -> String {
+    match did {
+        Did::Jump { chain } | Did::Goto { chain } => escape::terminal(chain),
+        Did::Dnat { addr, port } => {
+            let (addr, port) = (*addr, *port);
+            format!("destination {} → {}", ends.dst, Endpoint { addr, port })
+        }
+        Did::Snat {
+            addr: Some(addr), ..
+        } => format!("source {} → {}", ends.src, with_port_of(*addr, &ends.src)),
+        Did::Snat { addr: None, .. } => {
+            format!(
+                "source {} → the address of the outgoing interface",
+                ends.src
+            )
+        }
+        Did::Mark { mark } => format!("mark {:#x} → {mark:#x}", ends.mark),
+        Did::CtMark { mark } => format!("connection's mark → {mark:#x}"),
+        Did::Fork { taken: true, why } => {
+            format!("taken here, where {}", escape::terminal(why))
+        }
+        Did::Fork { taken: false, why } => {
+            format!("passed by here, where {}", escape::terminal(why))
+        }
+        Did::Queue => "a program in user space decides".to_owned(),
+        Did::Notrack => "not tracked".to_owned(),
+        Did::Reject(with) if !is_xt => format!("reject with {}", reject(*with)),
+        other => super::did(other, is_xt),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_comments_and_the_spoken_verdict_are_left_out() {
+        let text = "ip saddr 10.0.0.0/8 counter packets 5 bytes 300 drop comment \"no\"";
+        assert_eq!(nft_tests(text, &Did::Drop), "ip saddr 10.0.0.0/8");
+        let jump = Did::Jump {
+            chain: "web".to_owned(),
+        };
+        assert_eq!(
+            nft_tests("ct state new counter jump web", &jump),
+            "ct state new"
+        );
+        assert_eq!(
+            nft_tests("tcp dport vmap @ports", &jump),
+            "tcp dport vmap @ports"
+        );
+    }
+
+    #[test]
+    fn a_translated_end_keeps_its_port() {
+        let addr = "fd00::1".parse().unwrap();
+        assert_eq!(with_port_of(addr, "[fd00::2]:*"), "[fd00::1]:*");
+        assert_eq!(address_of("[fd00::1]:80"), "fd00::1");
+    }
+}

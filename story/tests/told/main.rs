@@ -1,0 +1,8 @@
+//! Stories and documents of hand-made answers, checked letter by letter.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(unreachable_pub, reason = "a test binary is nobody's library")]
+
+mod document;
+mod schema;
+mod stories;
+mod world;
