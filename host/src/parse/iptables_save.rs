@@ -18,6 +18,8 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use net::Family;
 
 use crate::{Gap, GapKind, Language, Table, TableFamily};
@@ -51,7 +53,10 @@ struct Header {
 /// The family is that of the header, else that of the addresses and protocols in the table,
 /// else that in the file's name, else IPv4.
 pub fn iptables_save(input: Input<'_>) -> (Vec<Table>, IptablesSave, Vec<Problem>) {
-    let text = String::from_utf8_lossy(input.text);
+    let text = match str::from_utf8(input.text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(input.text),
+    };
     let mut reader = Reader {
         problems: Problems::of(input),
         by_name: family::of_file_name(input.name),

@@ -51,11 +51,9 @@ impl<'a, 't> Opt<'a, 't> {
         let not = first.is_not();
         let start = first.start;
         let token = if not { tokens.next()? } else { first };
-        let joined = joined(&token).map(|(_, value)| value.to_owned());
-        let name = match (joined.is_some(), token.text) {
-            (false, name) => name,
-            (true, Cow::Borrowed(text)) => Cow::Borrowed(split(text).0),
-            (true, Cow::Owned(text)) => Cow::Owned(split(&text).0.to_owned()),
+        let (name, joined) = match joined(&token) {
+            Some((name, value)) => (Cow::Owned(name.to_owned()), Some(value.to_owned())),
+            None => (token.text, None),
         };
         Some(Self {
             name,
@@ -93,7 +91,7 @@ impl<'a, 't> Opt<'a, 't> {
 
     /// Its value, which the old style allows a `!` before, read by `read`.
     pub(super) fn value<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
-        if self.joined.is_none() && self.tokens.peek().is_some_and(|t| t.is_not()) {
+        if self.joined.is_none() && self.tokens.is_not_next() {
             self.tokens.next();
             self.not = !self.not;
         }
@@ -144,19 +142,18 @@ impl<'a, 't> Opt<'a, 't> {
 /// Name and value of `--name=value` and of `-pVALUE`.
 fn joined<'t>(token: &'t Token<'_>) -> Option<(&'t str, &'t str)> {
     let text: &str = &token.text;
-    let parts = split(text);
-    (!token.quoted && !parts.1.is_empty()).then_some(parts)
-}
-
-/// Name and value of an option; the value is empty where it is another word.
-fn split(text: &str) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let is_short = bytes.len() > 2 && bytes[0] == b'-' && b"psdiojmg".contains(&bytes[1]);
-    if text.starts_with("--") {
-        text.split_once('=').unwrap_or((text, ""))
-    } else if is_short {
-        text.split_at(2)
-    } else {
-        (text, "")
+    match text.as_bytes() {
+        _ if token.quoted => None,
+        [b'-', b'-', rest @ ..] => {
+            let at = rest.iter().position(|b| *b == b'=')?;
+            Some((&text[..at + 2], &text[at + 3..]))
+        }
+        [
+            b'-',
+            b'p' | b's' | b'd' | b'i' | b'o' | b'j' | b'm' | b'g',
+            _,
+            ..,
+        ] => Some(text.split_at(2)),
+        _ => None,
     }
 }

@@ -195,20 +195,15 @@ impl RuleReader {
     ) -> Result<(), String> {
         let name = opt.text()?;
         opt.flag()?;
-        let start = if is_chain(&name) {
-            None
+        let (item, known, whole) = if is_chain(&name) {
+            (Target::Jump((&*name).into()), "", true)
+        } else if let Some(start) = targets::start(&name, self.family) {
+            (start.item, start.name, start.whole)
         } else {
-            targets::start(&name, self.family)
-        };
-        let (item, known, whole) = match start {
-            Some(start) => (start.item, start.name, start.whole),
-            None if is_chain(&name) => (Target::Jump((&*name).into()), "", true),
-            None => {
-                self.is_open = true;
-                let options = Box::default();
-                let name = (&*name).into();
-                (Target::Gap { name, options }, "", true)
-            }
+            self.is_open = true;
+            let options = Box::default();
+            let name = (&*name).into();
+            (Target::Gap { name, options }, "", true)
         };
         self.aim(item, known, whole, opt.at())
     }
@@ -271,7 +266,8 @@ impl RuleReader {
 
     /// An option of a match or target: of the last one named first, as getopt does.
     fn extension(&mut self, opt: &mut Opt<'_, '_>) -> Result<(), String> {
-        if !SHARED.contains(&&*opt.name) && self.swallow(opt) {
+        if self.takes_any() && !SHARED.contains(&&*opt.name) {
+            self.swallow(opt);
             return Ok(());
         }
         if self.offer(opt) {
@@ -297,7 +293,8 @@ impl RuleReader {
             }
             self.exts.pop();
         }
-        if self.swallow(opt) {
+        if self.takes_any() {
+            self.swallow(opt);
             return Ok(());
         }
         opt.skip_values();
@@ -337,31 +334,45 @@ impl RuleReader {
         false
     }
 
-    /// Gives an option to the last thing named if that is one that takes any.
-    fn swallow(&mut self, opt: &mut Opt<'_, '_>) -> bool {
-        let kept = match self.last {
-            Last::Nothing => return false,
-            Last::Match => match self.exts.last_mut().map(|ext| &mut ext.item) {
-                Some(Match::Gap { options, .. }) => Some(options),
-                _ => return false,
-            },
-            Last::Target => match self.target.as_mut().map(|t| (&mut t.item, t.name)) {
-                Some((Target::Gap { options, .. }, _)) => Some(options),
-                Some((Target::Pass(_), name)) if name != "CT" => None,
-                _ => return false,
-            },
-        };
-        opt.skip_values();
-        if let Some(options) = kept {
-            let mut text = std::mem::take(options).into_string();
-            if !text.is_empty() {
-                text.push(' ');
+    /// Whether what was named last takes any option.
+    fn takes_any(&self) -> bool {
+        match self.last {
+            Last::Nothing => false,
+            Last::Match => {
+                let last = self.exts.last().map(|ext| &ext.item);
+                matches!(last, Some(Match::Gap { .. }))
             }
-            text.push_str(opt.written());
-            *options = text.into();
-            self.is_open = false;
+            Last::Target => match &self.target {
+                Some(target) => match &target.item {
+                    Target::Gap { .. } => true,
+                    Target::Pass(_) => target.name != "CT",
+                    _ => false,
+                },
+                None => false,
+            },
         }
-        true
+    }
+
+    /// Gives an option to what was named last; a gap keeps it as written.
+    fn swallow(&mut self, opt: &mut Opt<'_, '_>) {
+        opt.skip_values();
+        let kept = match (self.last, self.exts.last_mut(), &mut self.target) {
+            (Last::Match, Some(ext), _) => match &mut ext.item {
+                Match::Gap { options, .. } => options,
+                _ => return,
+            },
+            (Last::Target, _, Some(target)) => match &mut target.item {
+                Target::Gap { options, .. } => options,
+                _ => return,
+            },
+            _ => return,
+        };
+        let mut text = std::mem::take(kept).into_string();
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(opt.written());
+        *kept = text.into();
     }
 
     /// Loads the match that `-p` implies; `start` is where its first option stands.

@@ -158,6 +158,10 @@ impl<'a> Section<'a> {
         let rules = &mut self.table.chains[chain].rules;
         let at = at.map_or(rules.len(), |at| at.min(rules.len()));
         self.is_open |= is_open;
+        if rules.capacity() == 0 {
+            // Most chains have two or three rules, and there are tens of thousands of them.
+            rules.reserve_exact(2);
+        }
         rules.insert(at, rule);
     }
 

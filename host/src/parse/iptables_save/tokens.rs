@@ -62,6 +62,12 @@ impl<'a> Tokens<'a> {
         ahead.next()
     }
 
+    /// Whether the next word is the `!` that inverts.
+    pub(super) fn is_not_next(&self) -> bool {
+        let rest = self.line[self.at..].trim_start_matches([' ', '\t']);
+        rest.starts_with('!') && self.peek().is_some_and(|token| token.is_not())
+    }
+
     /// A word with a quote inside. As iptables-restore does: a quote may open in the middle
     /// of a word, and where it closes the word ends.
     fn quoted(&mut self, start: usize) -> Token<'a> {
@@ -114,26 +120,32 @@ impl<'a> Tokens<'a> {
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         let bytes = self.line.as_bytes();
-        let blank = |b: &u8| matches!(b, b' ' | b'\t');
-        let start = self.at + bytes[self.at..].iter().position(|b| !blank(b))?;
-        let ends = |b: &u8| matches!(b, b' ' | b'\t' | b'"');
-        let end = bytes[start..]
-            .iter()
-            .position(ends)
-            .map_or(bytes.len(), |n| start + n);
+        let mut start = self.at;
+        while bytes.get(start).is_some_and(|b| is_blank(*b)) {
+            start += 1;
+        }
+        let mut end = start;
+        while bytes.get(end).is_some_and(|b| !is_blank(*b) && *b != b'"') {
+            end += 1;
+        }
         if bytes.get(end) == Some(&b'"') {
             return Some(self.quoted(start));
         }
         self.at = end;
-        Some(Token {
+        (start < end).then(|| Token {
             text: Cow::Borrowed(&self.line[start..end]),
             start,
             end,
             quoted: false,
         })
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 #[cfg(test)]
