@@ -5,6 +5,10 @@
 
 mod iptables_save;
 mod problem;
+mod ss;
+mod sysctl;
 
 pub use iptables_save::{IptablesSave, iptables_save};
 pub use problem::{Input, Problem};
+pub use ss::ss;
+pub use sysctl::sysctls;

@@ -232,7 +232,7 @@ const SERVICES: &[(&str, u16)] = &[
 ];
 
 /// The port of a service.
-pub(super) fn service_port(name: &str) -> Option<u16> {
+pub(crate) fn service_port(name: &str) -> Option<u16> {
     let found = SERVICES.iter().find(|(known, _)| *known == name);
     found.map(|(_, port)| *port)
 }
