@@ -5,7 +5,10 @@
 //! in its place.
 
 mod attr;
+mod conntrack;
 mod diag;
+mod ipset;
+mod legacy;
 mod missing;
 mod nft;
 mod route;
@@ -19,8 +22,9 @@ use crate::{Host, Ruleset, Sysctls};
 /// What the dump says it could not read, and what takes packets past the rules, are gaps.
 pub fn host(dump: &Dump) -> Host {
     let mut gaps = missing::gaps(dump);
-    let sets = xt::SetNames::new();
-    let tables = nft::tables(dump, &sets, &mut gaps);
+    let sets = ipset::names(&dump.text(section::IPSET_INDEX));
+    let mut tables = legacy::tables(dump, &sets, &mut gaps);
+    tables.extend(nft::tables(dump, &sets, &mut gaps));
     Host {
         name: dump.text(section::HOSTNAME).trim().to_owned(),
         links: route::links(dump.section(section::LINKS), &mut gaps),
@@ -36,9 +40,9 @@ pub fn host(dump: &Dump) -> Host {
             tables,
             generation: nft::generation(dump.section(section::NFT_GENERATION)),
         },
-        ipsets: Vec::new(),
+        ipsets: ipset::sets(dump.section(section::IPSET_LIST), &mut gaps),
         sockets: diag::sockets(dump, &mut gaps),
-        connections: Vec::new(),
+        connections: conntrack::connections(dump.section(section::CONNTRACK), &mut gaps),
         given: missing::given(dump),
         gaps,
     }

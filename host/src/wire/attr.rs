@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 /// Bits of an attribute's type that are flags: nested, and network byte order.
 const TYPE_FLAGS: u16 = 0xc000;
-const NETWORK_ORDER: u16 = 0x4000;
 
 /// Bytes are there but say nothing that can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +57,6 @@ impl<'a> Iterator for Messages<'a> {
 pub(crate) struct Attr<'a> {
     /// Its type, without flags.
     pub(crate) kind: u16,
-    /// Flagged as a number in network order; nftables does not flag, ipset does.
-    pub(crate) is_network_order: bool,
     /// Its value.
     pub(crate) value: &'a [u8],
 }
@@ -93,7 +90,6 @@ impl<'a> Iterator for Attrs<'a> {
         self.rest = self.rest.get(aligned(len)..).unwrap_or_default();
         Some(Attr {
             kind: kind & !TYPE_FLAGS,
-            is_network_order: kind & NETWORK_ORDER != 0,
             value,
         })
     }
