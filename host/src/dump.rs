@@ -92,6 +92,10 @@ pub struct Bypass {
     pub kind: String,
     /// The device it sits on; absent where it can touch every packet.
     pub device: Option<String>,
+    /// The cgroup whose sockets it works on, and those below; absent where it is no matter of
+    /// cgroups.
+    #[serde(default)]
+    pub cgroup: Option<String>,
     /// What was seen, in one sentence.
     pub what: String,
 }

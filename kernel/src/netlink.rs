@@ -7,9 +7,12 @@ mod message;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::sys::{NetlinkOption, set_netlink_option};
@@ -19,6 +22,8 @@ pub(crate) use message::{Attributes, Message, Messages, Request, u32_at};
 /// Room for each receive. The kernel gives at most 32 KiB at once, and starts each part of a
 /// rule dump by walking from the first rule, so smaller buffers cost several times as much.
 const RECEIVE: usize = 64 * 1024;
+/// Kernel: `RTMGRP_LINK` (include/uapi/linux/rtnetlink.h).
+const LINK_GROUP: u32 = 1;
 
 /// A netlink socket, in the network namespace of the thread that opened it.
 #[derive(Debug)]
@@ -63,6 +68,26 @@ impl Netlink {
         // Kernels before 4.20 lack it and dump more than was asked for.
         let _ = set_netlink_option(socket.fd.as_fd(), NetlinkOption::StrictCheck);
         Ok(socket)
+    }
+
+    /// A socket that is told of every change of a link.
+    pub(crate) fn watch_links() -> io::Result<Self> {
+        let socket = Self::open_number(None)?;
+        rustix::net::bind(&socket.fd, &SocketAddrNetlink::new(0, LINK_GROUP))?;
+        Ok(socket)
+    }
+
+    /// Waits for a message and throws it away; false where none came in time.
+    pub(crate) fn is_told(&mut self, timeout: Duration) -> io::Result<bool> {
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        let told = retry_on_intr(|| {
+            let mut sockets = [PollFd::new(&self.fd, PollFlags::IN)];
+            poll(&mut sockets, Some(&timeout))
+        })?;
+        if told > 0 {
+            self.receive(&mut Vec::new())?;
+        }
+        Ok(told > 0)
     }
 
     /// Asks for a dump and appends its messages to `into`, without the closing one.

@@ -6,6 +6,7 @@
 
 mod bypass;
 mod conntrack;
+mod hook;
 mod ipset;
 mod legacy;
 mod modules;
@@ -114,7 +115,6 @@ fn read_here(options: &ReadOptions<'_>) -> Dump {
         dump.sections.extend(part.sections);
         dump.unread.extend(part.unread);
     }
-    reader.bypasses(&mut dump);
     dump
 }
 
@@ -136,6 +136,8 @@ impl Reader<'_> {
         self.sockets(&mut dump);
         owner::owners(&mut dump);
         sysctl::sysctls(&mut dump);
+        self.hooks(&mut dump);
+        self.bypasses(&mut dump);
         dump
     }
 }

@@ -1,1 +1,198 @@
-//! Sockets of our own: what a connection attempt sees.
+//! Sockets of our own: what a connection attempt sees from here.
+//!
+//! Called inside a network namespace (`netns::in_netns`) a probe sees what a program there
+//! would see.
+
+mod errno;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use net::{Endpoint, Proto};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType};
+
+pub use errno::errno_name;
+
+/// How long a server that speaks first is listened to once the connection stands.
+const GREETING: Duration = Duration::from_millis(300);
+/// Most of a greeting or reply that is kept.
+const KEPT: usize = 512;
+
+/// What a connection attempt saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// The handshake came to its end.
+    Connected {
+        /// The address and port the kernel gave us.
+        source: Endpoint,
+        /// What the other side said first; empty where it said nothing.
+        greeting: Vec<u8>,
+    },
+    /// A datagram was answered.
+    Answered {
+        /// The address and port the kernel gave us.
+        source: Endpoint,
+        /// The answer.
+        reply: Vec<u8>,
+    },
+    /// The kernel returned an error: its own, or what an ICMP message or a reset told it.
+    Refused {
+        /// The number; [`errno_name`] has its name.
+        errno: i32,
+    },
+    /// Nothing came until the time was over.
+    TimedOut,
+}
+
+/// Why an attempt could not even be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// We have no socket for the protocol.
+    #[error("cannot probe {proto}: only tcp, udp and sctp")]
+    Protocol {
+        /// The protocol asked for.
+        proto: Proto,
+    },
+    /// The kernel has no socket for the protocol.
+    #[error("cannot open a {proto} socket")]
+    Open {
+        /// The protocol asked for.
+        proto: Proto,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The source address is not ours.
+    #[error("cannot send from {addr}")]
+    Source {
+        /// The address asked for.
+        addr: IpAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The kernel did not tell how the attempt went.
+    #[error("cannot wait for an answer of {target}")]
+    Wait {
+        /// Who was asked.
+        target: Endpoint,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Tries to reach `target` from the namespace of the calling thread.
+///
+/// TCP and SCTP connect, listen shortly for a greeting, and close. UDP sends one line end
+/// from a connected socket and waits for any answer.
+///
+/// # Errors
+/// [`ProbeError`] where no attempt was made; what the attempt met is a [`ProbeResult`].
+pub fn probe(
+    proto: Proto,
+    target: Endpoint,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> Result<ProbeResult, ProbeError> {
+    let socket = open(proto, target.addr)?;
+    if let Some(addr) = source {
+        let from = SocketAddr::new(addr, 0);
+        rustix::net::bind(&socket, &from).map_err(|error| ProbeError::Source {
+            addr,
+            source: error.into(),
+        })?;
+    }
+    let attempt = if proto == Proto::UDP {
+        exchange(&socket, target, timeout)
+    } else {
+        connect(&socket, target, timeout)
+    };
+    attempt.or_else(|error| match error.raw_os_error() {
+        Some(errno) => Ok(ProbeResult::Refused { errno }),
+        None => Err(ProbeError::Wait {
+            target,
+            source: error,
+        }),
+    })
+}
+
+fn open(proto: Proto, addr: IpAddr) -> Result<OwnedFd, ProbeError> {
+    let (kind, number) = match proto {
+        Proto::TCP => (SocketType::STREAM, rustix::net::ipproto::TCP),
+        Proto::SCTP => (SocketType::STREAM, rustix::net::ipproto::SCTP),
+        Proto::UDP => (SocketType::DGRAM, rustix::net::ipproto::UDP),
+        _ => return Err(ProbeError::Protocol { proto }),
+    };
+    let family = match addr {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let opened = rustix::net::socket_with(family, kind, flags, Some(number));
+    opened.map_err(|error| ProbeError::Open {
+        proto,
+        source: error.into(),
+    })
+}
+
+fn connect(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<ProbeResult> {
+    let to = SocketAddr::new(target.addr, target.port);
+    match rustix::net::connect(socket, &to) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS) => {
+            if !is_ready(socket, PollFlags::OUT, timeout)? {
+                return Ok(ProbeResult::TimedOut);
+            }
+            rustix::net::sockopt::socket_error(socket)??;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let source = local(socket)?;
+    // A reset behind the handshake is no greeting, but the connection did stand.
+    let greeting = if is_ready(socket, PollFlags::IN, timeout.min(GREETING))? {
+        receive(socket).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    Ok(ProbeResult::Connected { source, greeting })
+}
+
+fn exchange(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<ProbeResult> {
+    rustix::net::connect(socket, &SocketAddr::new(target.addr, target.port))?;
+    let source = local(socket)?;
+    rustix::net::send(socket, b"\n", SendFlags::NOSIGNAL)?;
+    if !is_ready(socket, PollFlags::IN, timeout)? {
+        return Ok(ProbeResult::TimedOut);
+    }
+    let reply = receive(socket)?;
+    Ok(ProbeResult::Answered { source, reply })
+}
+
+/// Waits until something can be done, or has failed; false when the time is over.
+fn is_ready(socket: &OwnedFd, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
+    let timeout =
+        Timespec::try_from(timeout).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let ready = retry_on_intr(|| {
+        let mut sockets = [PollFd::new(socket, flags)];
+        poll(&mut sockets, Some(&timeout))
+    })?;
+    Ok(ready > 0)
+}
+
+fn receive(socket: &OwnedFd) -> io::Result<Vec<u8>> {
+    let mut kept = vec![0; KEPT];
+    let (len, _) = retry_on_intr(|| rustix::net::recv(socket, &mut kept, RecvFlags::empty()))?;
+    kept.truncate(len);
+    Ok(kept)
+}
+
+fn local(socket: &OwnedFd) -> io::Result<Endpoint> {
+    let addr: SocketAddrAny = rustix::net::getsockname(socket)?;
+    let addr = SocketAddr::try_from(addr)?;
+    Ok(Endpoint {
+        addr: addr.ip(),
+        port: addr.port(),
+    })
+}

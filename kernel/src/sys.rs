@@ -32,7 +32,7 @@ pub(crate) fn set_netlink_option(socket: BorrowedFd<'_>, option: NetlinkOption) 
             libc::SOL_NETLINK,
             option as c_int,
             (&raw const on).cast(),
-            size_of::<c_int>() as libc::socklen_t,
+            len_of::<c_int>(),
         )
     };
     check(result.into()).map(drop)
@@ -100,12 +100,6 @@ pub(crate) fn open_cgroup(mount: BorrowedFd<'_>, id: u64) -> io::Result<OwnedFd>
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Kernel: `enum bpf_cmd` (include/uapi/linux/bpf.h).
-const BPF_PROG_GET_NEXT_ID: c_long = 11;
-const BPF_PROG_GET_FD_BY_ID: c_long = 13;
-const BPF_OBJ_GET_INFO_BY_FD: c_long = 15;
-const BPF_PROG_QUERY: c_long = 16;
-
 /// What a BPF program hangs on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BpfTarget<'a> {
@@ -125,46 +119,54 @@ pub(crate) struct BpfProgram {
     pub(crate) name: [u8; 16],
 }
 
+/// Kernel: `enum bpf_cmd` (include/uapi/linux/bpf.h).
+const BPF_PROG_GET_NEXT_ID: c_long = 11;
+const BPF_PROG_GET_FD_BY_ID: c_long = 13;
+const BPF_OBJ_GET_INFO_BY_FD: c_long = 15;
+const BPF_PROG_QUERY: c_long = 16;
+
+/// `union bpf_attr` for `BPF_PROG_QUERY`.
+#[repr(C)]
+struct BpfQuery {
+    target: u32,
+    attach_type: u32,
+    query: u32,
+    flags: u32,
+    ids: u64,
+    count: u32,
+    unused: u32,
+    more: [u64; 4],
+}
+
+/// `union bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+struct BpfInfo {
+    fd: u32,
+    len: u32,
+    info: u64,
+}
+
 /// The ids of the programs attached to `target` at `attach_type`: at most 64.
 pub(crate) fn bpf_attached(target: BpfTarget<'_>, attach_type: u32) -> io::Result<Vec<u32>> {
-    #[repr(C)]
-    struct Query {
-        target: u32,
-        attach_type: u32,
-        query_flags: u32,
-        attach_flags: u32,
-        ids: u64,
-        count: u32,
-        unused: u32,
-        more: [u64; 4],
-    }
     let mut ids = [0_u32; 64];
-    let mut query = Query {
+    let mut query = BpfQuery {
         target: match target {
             BpfTarget::Device(index) => index,
             BpfTarget::File(fd) => fd.as_raw_fd().cast_unsigned(),
         },
         attach_type,
-        query_flags: 0,
-        attach_flags: 0,
+        query: 0,
+        flags: 0,
         ids: ids.as_mut_ptr() as u64,
         count: 64,
         unused: 0,
         more: [0; 4],
     };
-    // SAFETY: `Query` is the head of `union bpf_attr` for this command; `ids` has room for
-    // `count` numbers, and both outlive the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_PROG_QUERY,
-            &raw mut query,
-            size_of::<Query>(),
-        )
-    };
-    match check(result) {
+    // SAFETY: `BpfQuery` is the attribute of this command; `ids` has room for `count` numbers
+    // and outlives the call.
+    match unsafe { bpf(BPF_PROG_QUERY, &mut query) } {
         Ok(_) => {}
-        // ENOSPC: there are more; the first 64 are enough to say that there are some.
+        // There are more; the first 64 are enough to say that there are some.
         Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {}
         Err(error) => return Err(error),
     }
@@ -173,18 +175,10 @@ pub(crate) fn bpf_attached(target: BpfTarget<'_>, attach_type: u32) -> io::Resul
 
 /// The id of the first program after `id`; none after the last.
 pub(crate) fn bpf_next_program(id: u32) -> io::Result<Option<u32>> {
-    let mut request = [id, 0, 0];
-    // SAFETY: `request` is the head of `union bpf_attr` for this command.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_PROG_GET_NEXT_ID,
-            request.as_mut_ptr(),
-            size_of_val(&request),
-        )
-    };
-    match check(result) {
-        Ok(_) => Ok(Some(request[1])),
+    let mut ids = [id, 0, 0];
+    // SAFETY: the attribute of this command is these three numbers.
+    match unsafe { bpf(BPF_PROG_GET_NEXT_ID, &mut ids) } {
+        Ok(_) => Ok(Some(ids[1])),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
         Err(error) => Err(error),
     }
@@ -192,43 +186,34 @@ pub(crate) fn bpf_next_program(id: u32) -> io::Result<Option<u32>> {
 
 /// What the kernel tells of a program.
 pub(crate) fn bpf_program(id: u32) -> io::Result<BpfProgram> {
-    let mut request = [id, 0, 0];
-    // SAFETY: `request` is the head of `union bpf_attr` for this command.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_PROG_GET_FD_BY_ID,
-            request.as_mut_ptr(),
-            size_of_val(&request),
-        )
-    };
-    let fd = RawFd::try_from(check(result)?).map_err(io::Error::other)?;
+    // SAFETY: the attribute of this command is these three numbers.
+    let fd = unsafe { bpf(BPF_PROG_GET_FD_BY_ID, &mut [id, 0, 0]) }?;
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel has just returned this descriptor, and nobody else knows it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-
-    #[repr(C)]
-    struct InfoRequest {
-        fd: u32,
-        len: u32,
-        info: u64,
-    }
-    let mut info = BpfProgram::default();
-    let mut request = InfoRequest {
+    let mut program = BpfProgram::default();
+    let mut request = BpfInfo {
         fd: fd.as_raw_fd().cast_unsigned(),
-        len: size_of::<BpfProgram>() as u32,
-        info: (&raw mut info) as u64,
+        len: len_of::<BpfProgram>(),
+        info: (&raw mut program) as u64,
     };
-    // SAFETY: `info` has the `len` bytes promised, is zeroed, so that the kernel follows no
-    // pointer in it, and outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_OBJ_GET_INFO_BY_FD,
-            &raw mut request,
-            size_of::<InfoRequest>(),
-        )
-    };
-    check(result).map(|_| info)
+    // SAFETY: `BpfInfo` is the attribute of this command; `program` has the `len` bytes
+    // promised, is zeroed, so that the kernel follows no pointer in it, and outlives the call.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut request) }?;
+    Ok(program)
+}
+
+/// # Safety
+/// `attribute` is what `command` takes, and the addresses in it are those of live buffers.
+unsafe fn bpf<T>(command: c_long, attribute: &mut T) -> io::Result<c_long> {
+    let size = c_long::from(len_of::<T>());
+    // SAFETY: the pointer and the size describe `attribute`; the rest is the caller's promise.
+    check(unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attribute, size) })
+}
+
+/// The size of a small type as the kernel wants it.
+fn len_of<T>() -> u32 {
+    u32::try_from(size_of::<T>()).expect("arguments of system calls are small")
 }
 
 fn check(result: c_long) -> io::Result<c_long> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use net::Prefix;
 
@@ -17,6 +18,8 @@ const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 const CREATE_NEW: u16 = 0x200 | 0x400;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_OPERSTATE: u16 = 16;
+const IF_OPER_UP: u8 = 6;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
@@ -33,6 +36,9 @@ const IFF_UP: u32 = 1;
 /// `struct ifinfomsg`: where the index is, and its size.
 const LINK_INDEX: usize = 4;
 const LINK: usize = 16;
+/// How long, and how often, a device is waited for: five seconds in all.
+const WAIT: Duration = Duration::from_millis(50);
+const WAITS: usize = 100;
 
 /// Why something could not be put into a namespace.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +57,7 @@ pub enum WorldError {
 }
 
 impl Netns {
-    /// Joins two namespaces by a pair of Ethernet devices. Both ends are up.
+    /// Joins two namespaces by a pair of Ethernet devices, and waits until packets pass.
     ///
     /// # Errors
     /// [`WorldError`], for instance where a device of that name exists.
@@ -71,8 +77,27 @@ impl Netns {
             });
         let what = format!("join device {device} to {peer_device}");
         self.change(what, || Netlink::open_route()?.change(request))?;
-        self.set_up(device)?;
-        peer.set_up(peer_device)
+        let ends = [self.end(device)?, peer.end(peer_device)?];
+        for mut end in ends {
+            let wait = format!("wait for device {} to run", end.device);
+            refused(wait, end.runs())?;
+        }
+        Ok(())
+    }
+
+    /// Switches a device on and keeps an eye on it.
+    fn end<'a>(&self, device: &'a str) -> Result<End<'a>, WorldError> {
+        let made = self.run(|| {
+            let watch = Netlink::watch_links()?;
+            set_up(device)?;
+            let asking = Netlink::open_route()?;
+            Ok(End {
+                device,
+                watch,
+                asking,
+            })
+        })?;
+        refused(format!("set device {device} up"), made)
     }
 
     /// Makes a device of a kind that needs no more than a name: `dummy`, `bridge`.
@@ -178,9 +203,38 @@ impl Netns {
         what: String,
         change: impl FnOnce() -> io::Result<()> + Send,
     ) -> Result<(), WorldError> {
-        let made = self.run(change)?;
-        made.map_err(|source| WorldError::Refused { what, source })
+        refused(what, self.run(change)?)
     }
+}
+
+/// One end of a pair of devices.
+struct End<'a> {
+    device: &'a str,
+    watch: Netlink,
+    asking: Netlink,
+}
+
+impl End<'_> {
+    /// Waits until packets pass. Kernel: a device whose carrier comes on drops what is sent
+    /// until a worker has seen to it (net/core/link_watch.c).
+    fn runs(&mut self) -> io::Result<()> {
+        for _ in 0..WAITS {
+            let mut answer = Vec::new();
+            let request = Request::new(GET_LINK, &[0; LINK]).text(IFLA_IFNAME, self.device);
+            self.asking.ask(request, &mut answer)?;
+            let link = Messages(&answer).next();
+            let state = link.and_then(|link| link.attributes(LINK).get(IFLA_OPERSTATE));
+            if state == Some(&[IF_OPER_UP]) {
+                return Ok(());
+            }
+            self.watch.is_told(WAIT)?;
+        }
+        Err(io::Error::from(io::ErrorKind::TimedOut))
+    }
+}
+
+fn refused<T>(what: String, result: io::Result<T>) -> Result<T, WorldError> {
+    result.map_err(|source| WorldError::Refused { what, source })
 }
 
 /// Switches a device of the calling thread's namespace on.

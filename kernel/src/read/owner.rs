@@ -180,7 +180,7 @@ fn socket_inode(target: &[u8]) -> Option<u64> {
 }
 
 /// Where the cgroup v2 file system is mounted.
-fn cgroup_mount() -> Option<PathBuf> {
+pub(super) fn cgroup_mount() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     cgroup::mount_point(&mounts).map(PathBuf::from)
 }
