@@ -1,1 +1,44 @@
-fn main() {}
+//! The `berth` command: reads a host or what was saved of one, asks, and tells.
+
+mod args;
+mod cluster;
+mod cmd;
+mod live;
+mod names;
+mod offline;
+mod out;
+mod probe;
+mod source;
+mod stub;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+/// Exit status of an answer that cannot tell, and of misuse.
+const CANNOT_TELL: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return out::usage(&error),
+    };
+    let done = match &args.command {
+        Command::Why(args) => cmd::why::run(args),
+        Command::Snapshot(args) => cmd::snapshot::run(args),
+        Command::Explain(args) => cmd::explain::run(args),
+        Command::Schema => cmd::schema::run(),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            if !out::is_closed(&error) {
+                out::say(&format!("{error:#}"));
+            }
+            ExitCode::from(CANNOT_TELL)
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::words::{self, rule_at, rule_text};
 use crate::{Names, Story};
 
 pub use document::{
-    AnswerItem, Document, FindingItem, OutcomeItem, QuestionItem, ServerItem, StepItem,
+    AnswerItem, Document, FindingItem, OutcomeItem, ProbeItem, QuestionItem, ServerItem, StepItem,
 };
 pub use schema::schema;
 
@@ -26,6 +26,10 @@ pub fn document(story: &Story) -> Document {
         answers: answers
             .map(|(i, answer)| answer_item(story, i, answer))
             .collect(),
+        probe: story.probe.map(|probe| ProbeItem {
+            saw: probe.saw.clone(),
+            agrees: probe.agrees,
+        }),
     }
 }
 

@@ -34,4 +34,15 @@ pub struct Story<'a> {
     pub findings: &'a [Finding],
     /// How pods are called.
     pub names: &'a Names,
+    /// One real connection from the host itself, where one was made.
+    pub probe: Option<&'a Probe>,
+}
+
+/// What a real connection met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What it saw: `connected from 192.0.2.1:40000`, `ECONNREFUSED`.
+    pub saw: String,
+    /// Whether that is what was foretold; absent where nothing certain was.
+    pub agrees: Option<bool>,
 }

@@ -266,6 +266,9 @@ impl Teller<'_> {
         if let [group] = groups {
             self.checks(group);
         }
+        if let Some(probe) = self.story.probe {
+            self.label("probe", &[words::probe(probe)]);
+        }
         self.assumptions();
     }
 

@@ -12,7 +12,7 @@ use host::{Hook, Socket, SocketState};
 use net::{Endpoint, Proto};
 use trace::{Cause, Client, Did, Outcome, Server, Stage, Verdict};
 
-use crate::{Names, Story, escape};
+use crate::{Names, Probe, Story, escape};
 
 pub use conditions::conditions;
 pub(crate) use places::{default_check, family_word, place, rule_at, rule_text, speaks_xt};
@@ -63,6 +63,16 @@ pub fn client(client: Client, proto: Proto, to: Option<Endpoint>) -> String {
             format!("the next send() or recv() on a connected socket fails with {name}")
         }
         (Client::Unknown, _) => "not known".to_owned(),
+    }
+}
+
+/// What a real connection met, and whether that was foretold.
+pub fn probe(probe: &Probe) -> String {
+    let saw = escape::terminal(&probe.saw);
+    match probe.agrees {
+        Some(true) => format!("{saw}: the kernel agrees"),
+        Some(false) => format!("{saw}: the kernel disagrees, so this story is wrong here"),
+        None => format!("{saw}: nothing certain was foretold"),
     }
 }
 

@@ -11,6 +11,18 @@ pub struct Document {
     pub question: QuestionItem,
     /// One answer for each set of sources that end alike.
     pub answers: Vec<AnswerItem>,
+    /// One real connection, where one was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeItem>,
+}
+
+/// What a real connection from the host met.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProbeItem {
+    /// What it saw.
+    pub saw: String,
+    /// Whether that was foretold; null where nothing certain was.
+    pub agrees: Option<bool>,
 }
 
 /// What was asked.

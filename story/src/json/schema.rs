@@ -14,7 +14,17 @@ pub fn schema() -> Value {
                 "description": "version of this form; fields are added without a new one"},
             "question": question(),
             "answers": {"type": "array", "items": answer(),
-                "description": "one for each set of sources that end alike"}
+                "description": "one for each set of sources that end alike"},
+            "probe": {
+                "type": "object",
+                "description": "one real connection from the host, where one was made",
+                "required": ["saw", "agrees"],
+                "properties": {
+                    "saw": {"type": "string"},
+                    "agrees": {"type": ["boolean", "null"],
+                        "description": "whether that was foretold; null where nothing certain was"}
+                }
+            }
         }
     })
 }

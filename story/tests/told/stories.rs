@@ -245,3 +245,21 @@ fn a_reset_is_named_as_iptables_names_it() {
         "REFUSED in INPUT: KUBE-EXTERNAL-SERVICES #1 rejects it with tcp-reset"
     );
 }
+
+#[test]
+fn a_real_connection_stands_beside_what_was_foretold() {
+    let world = world();
+    let probe = story::Probe {
+        saw: "ECONNREFUSED".to_owned(),
+        agrees: Some(true),
+    };
+    let mut story = world.story();
+    story.probe = Some(&probe);
+    let text = render(&story, &Options::default());
+    assert!(
+        text.ends_with("probe  ECONNREFUSED: the kernel agrees\n"),
+        "{text}"
+    );
+    let document = story::json::document(&story);
+    assert_eq!(document.probe.unwrap().agrees, Some(true));
+}

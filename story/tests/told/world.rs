@@ -35,6 +35,7 @@ impl World {
             answers: &self.answers,
             findings: &self.findings,
             names: &self.names,
+            probe: None,
         }
     }
 }

@@ -1,0 +1,270 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use kernel::netns::NetnsRef;
+use net::{Prefix, Proto};
+
+/// Explains what happens to connections on a Kubernetes node.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, max_term_width = 80)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell what happens to a connection, and why
+    #[command(after_help = WHY_HELP)]
+    Why(Box<WhyArgs>),
+    /// Save everything that `why` needs in one file, changing nothing on the host
+    Snapshot(SnapshotArgs),
+    /// Tell more about a kind of finding, or list them
+    Explain(ExplainArgs),
+    /// Print the JSON Schema of `why --json`
+    Schema,
+}
+
+const WHY_HELP: &str = "\
+TARGET is ADDRESS:PORT, [V6ADDRESS]:PORT, :PORT or PORT for this host,
+localhost:PORT, or `service NAMESPACE/NAME[:PORT]`.
+
+Exit status: 1 where something is proven wrong, else 2 where it cannot tell or
+was misused, else 0.
+
+Examples:
+  berth why 192.0.2.10:30584
+  berth why :53 --udp --from pods
+  berth why 192.0.2.10:30584 --snapshot node-1.berth
+  berth why 192.0.2.10:30584 --rules rules.txt --sockets ss.txt";
+
+/// `berth why`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyArgs {
+    /// Where the client connects to
+    #[arg(required = true, num_args = 1..=3, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+    /// Ask about UDP instead of TCP
+    #[arg(long, conflicts_with_all = ["sctp", "proto"])]
+    pub(crate) udp: bool,
+    /// Ask about SCTP instead of TCP
+    #[arg(long, conflicts_with = "proto")]
+    pub(crate) sctp: bool,
+    /// Ask about this protocol, by name or number
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(crate) proto: Option<Proto>,
+    /// Ask about one kind of source only: ADDRESS, local, outside, pods, or
+    /// `pod NAMESPACE/NAME`
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+    /// The interface that packets come in on
+    #[arg(long = "in", value_name = "INTERFACE")]
+    pub(crate) iif: Option<String>,
+    /// The client's source port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) sport: Option<u16>,
+    /// The client's link-layer address, for rules that ask for it
+    #[arg(long, value_name = "MAC", value_parser = mac)]
+    pub(crate) mac: Option<[u8; 6]>,
+    /// User and group of a client on this host, for rules that ask for them
+    #[arg(long, value_name = "UID[:GID]", value_parser = user, default_value = "0:0", hide_default_value = true)]
+    pub(crate) uid: (u32, u32),
+    /// Also make one real connection from here, and compare
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Print one JSON document (see `berth schema`)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Tell every step, not only those that mattered
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+/// Which host is asked.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Which host (this one, unless told otherwise)")]
+pub(crate) struct HostArgs {
+    /// Another network namespace of this machine: its path, its name, or a process in it
+    #[arg(long, value_name = "PATH|PID")]
+    pub(crate) netns: Option<NetnsRef>,
+    /// A host that `berth snapshot` saved
+    #[arg(long, value_name = "FILE", conflicts_with = "netns")]
+    pub(crate) snapshot: Option<PathBuf>,
+    /// Rules: iptables-save, ip6tables-save, or nft list ruleset, text or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Sockets: ss -tulpen
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sockets: Vec<PathBuf>,
+    /// Addresses: ip -j address
+    #[arg(long, value_name = "FILE")]
+    pub(crate) addresses: Vec<PathBuf>,
+    /// Routes: ip -j route show table all, with -6 as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) routes: Vec<PathBuf>,
+    /// Routing rules: ip -j rule, with -6 as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ip_rules: Vec<PathBuf>,
+    /// Links: ip -j -d link
+    #[arg(long, value_name = "FILE")]
+    pub(crate) links: Vec<PathBuf>,
+    /// Kernel settings: sysctl -a
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sysctls: Vec<PathBuf>,
+    /// ipsets: ipset save
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sets: Vec<PathBuf>,
+    /// One kernel setting
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) sysctl: Vec<String>,
+    /// One listener, such as tcp/0.0.0.0:30584=NAME
+    #[arg(long, value_name = "LISTENER")]
+    pub(crate) listen: Vec<String>,
+    /// One address of the host, such as 192.0.2.1/24@eth0
+    #[arg(long, value_name = "ADDRESS/LENGTH@LINK")]
+    pub(crate) address: Vec<String>,
+    /// One route, in the words of ip route
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Vec<String>,
+}
+
+/// What is known of the cluster.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "What is known of the cluster")]
+pub(crate) struct ClusterArgs {
+    /// A folder of Services, EndpointSlices, Pods and Nodes in YAML or JSON
+    #[arg(long, value_name = "DIR")]
+    pub(crate) manifests: Option<PathBuf>,
+    /// Addresses of pods of this node
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) cluster_cidr: Vec<Prefix>,
+}
+
+/// `berth snapshot`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SnapshotArgs {
+    /// Another network namespace of this machine: its path, its name, or a process in it
+    #[arg(long, value_name = "PATH|PID")]
+    pub(crate) netns: Option<NetnsRef>,
+    /// Where to write it; - for stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `berth explain`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// The code of a finding, as a story shows it in brackets
+    pub(crate) code: Option<String>,
+}
+
+impl HostArgs {
+    /// Whether the host is put together from files and short forms.
+    pub(crate) fn is_offline(&self) -> bool {
+        let files = [
+            &self.rules,
+            &self.sockets,
+            &self.addresses,
+            &self.routes,
+            &self.ip_rules,
+            &self.links,
+            &self.sysctls,
+            &self.sets,
+        ];
+        let short = [&self.sysctl, &self.listen, &self.address, &self.route];
+        self.snapshot.is_some()
+            || files.iter().any(|list| !list.is_empty())
+            || short.iter().any(|list| !list.is_empty())
+    }
+}
+
+impl WhyArgs {
+    /// The protocol asked about.
+    pub(crate) fn protocol(&self) -> Proto {
+        match (self.proto, self.udp, self.sctp) {
+            (Some(proto), _, _) => proto,
+            (None, true, _) => Proto::UDP,
+            (None, false, true) => Proto::SCTP,
+            (None, false, false) => Proto::TCP,
+        }
+    }
+}
+
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let wrong = || format!("`{text}` is no link-layer address such as 02:00:00:00:00:01");
+    let bytes: Vec<u8> = text
+        .split([':', '-'])
+        .map(|part| u8::from_str_radix(part, 16).map_err(|_| wrong()))
+        .collect::<Result<_, _>>()?;
+    bytes.try_into().map_err(|_| wrong())
+}
+
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let number = |part: &str| {
+        let wrong = |_| format!("`{part}` is no user or group number");
+        part.parse::<u32>().map_err(wrong)
+    };
+    match text.split_once(':') {
+        Some((uid, gid)) => Ok((number(uid)?, number(gid)?)),
+        None => Ok((number(text)?, 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn why(line: &str) -> WhyArgs {
+        let words = ["berth", "why"].into_iter().chain(line.split(' '));
+        match Args::try_parse_from(words).unwrap().command {
+            Command::Why(args) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_protocol_is_tcp_unless_told_otherwise() {
+        assert_eq!(why("x:1").protocol(), Proto::TCP);
+        assert_eq!(why("x:1 --udp").protocol(), Proto::UDP);
+        assert_eq!(why("x:1 --proto 132").protocol(), Proto::SCTP);
+    }
+
+    #[test]
+    fn any_file_or_short_form_means_a_host_put_together() {
+        assert!(!why("x:1 --netns 12").host.is_offline());
+        assert!(why("x:1 --listen tcp/0.0.0.0:1=a").host.is_offline());
+        assert!(why("x:1 --rules a --rules b").host.is_offline());
+    }
+
+    #[test]
+    fn a_user_may_come_with_a_group() {
+        assert_eq!(why("x:1 --uid 1000:5").uid, (1000, 5));
+        assert_eq!(why("x:1 --uid 1000").uid, (1000, 0));
+        assert_eq!(mac("02-00-00-00-00-0a"), Ok([2, 0, 0, 0, 0, 10]));
+        assert!(mac("02:00").is_err());
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        let mut command = Args::command();
+        command.build();
+        let why = command.find_subcommand_mut("why").unwrap();
+        let help = why.render_long_help().to_string();
+        let wide: Vec<_> = help.lines().filter(|l| l.chars().count() > 80).collect();
+        assert_eq!(wide, Vec::<&str>::new());
+    }
+}

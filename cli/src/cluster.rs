@@ -1,0 +1,165 @@
+//! What is known of the cluster: manifests, and the addresses of pods.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use host::xt::{MaskedAddr, Match, Target};
+use host::{Host, RuleBody};
+use net::{Family, Prefix};
+use service::Catalog;
+use service::api::Objects;
+
+use crate::args::ClusterArgs;
+use crate::out;
+
+/// Problems of manifests that are told one by one before the rest is counted.
+const TOLD: usize = 20;
+
+/// Objects of a cluster, to look up.
+#[derive(Default)]
+pub(crate) struct Cluster {
+    pub(crate) catalog: Catalog,
+    /// Pod ranges by the name of their node.
+    node_ranges: Vec<(String, Vec<Prefix>)>,
+}
+
+/// Reads a folder of manifests; what does not parse is named on stderr and left out.
+pub(crate) fn load(args: &ClusterArgs) -> anyhow::Result<Cluster> {
+    let Some(dir) = &args.manifests else {
+        return Ok(Cluster::default());
+    };
+    let mut files = Vec::new();
+    list(dir, &mut files)
+        .with_context(|| format!("cannot read the manifests in {}", dir.display()))?;
+    let mut objects = Objects::default();
+    let mut problems = Vec::new();
+    for file in files {
+        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let (found, wrong) = service::manifest::parse(&file.display().to_string(), &text);
+        objects.append(found);
+        problems.extend(wrong);
+    }
+    for problem in problems.iter().take(TOLD) {
+        out::say(&problem.to_string());
+    }
+    if problems.len() > TOLD {
+        let more = problems.len() - TOLD;
+        out::say(&format!("{more} more problems in {}", dir.display()));
+    }
+    let of_node = |node: &service::api::Node| {
+        let cidrs = node.spec.pod_cidrs.iter();
+        let ranges = cidrs.filter_map(|cidr| cidr.parse().ok()).collect();
+        (node.metadata.name.clone(), ranges)
+    };
+    Ok(Cluster {
+        node_ranges: objects.nodes.iter().map(of_node).collect(),
+        catalog: Catalog::new(&objects),
+    })
+}
+
+/// All manifests below `dir`, by path; hidden files and folders are not read.
+fn list(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            list(&path, files)?;
+        } else if ["yaml", "yml", "json"]
+            .iter()
+            .any(|known| extension == *known)
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+impl Cluster {
+    /// Addresses of the host's pods: as told, else by its Node, else by the range that the
+    /// proxy's own rules name.
+    pub(crate) fn pod_ranges(&self, args: &ClusterArgs, host: &Host) -> Vec<Prefix> {
+        if !args.cluster_cidr.is_empty() {
+            return args.cluster_cidr.clone();
+        }
+        let mine = self.node_ranges.iter().find(|(name, _)| *name == host.name);
+        let only = match self.node_ranges.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        };
+        match mine.or(only) {
+            Some((_, ranges)) if !ranges.is_empty() => ranges.clone(),
+            _ => by_rules(host),
+        }
+    }
+}
+
+/// The range of the cluster's pods as kube-proxy's rules have it: `KUBE-SERVICES ! -s RANGE …
+/// -j KUBE-MARK-MASQ` up to 1.20, `KUBE-SVC-… ! -s RANGE …` later.
+fn by_rules(host: &Host) -> Vec<Prefix> {
+    let nat = host
+        .ruleset
+        .tables
+        .iter()
+        .filter(|table| table.name == "nat");
+    let chains = nat.flat_map(|table| &table.chains);
+    let ours = chains.filter(|c| c.name == "KUBE-SERVICES" || c.name.starts_with("KUBE-SVC-"));
+    let mut ranges: Vec<Prefix> = Vec::new();
+    for rule in ours.flat_map(|chain| &chain.rules) {
+        let RuleBody::Xt(rule) = &rule.body else {
+            continue;
+        };
+        let masquerades =
+            matches!(&rule.target, Target::Jump(chain) if &**chain == "KUBE-MARK-MASQ");
+        let sources = rule.matches.iter().filter_map(|test| match test {
+            Match::Src(source) if masquerades && source.not => prefix(source.value),
+            _ => None,
+        });
+        for range in sources {
+            if !ranges.contains(&range) {
+                ranges.push(range);
+            }
+        }
+    }
+    ranges
+}
+
+fn prefix(addr: MaskedAddr) -> Option<Prefix> {
+    let width = u32::from(Family::of(addr.addr).bits());
+    let mask = net::addr_bits(addr.mask);
+    let ones = mask.count_ones();
+    let is_prefix = ones + mask.trailing_zeros().min(width) == width || ones == 0;
+    let len = u8::try_from(ones).ok()?;
+    is_prefix.then(|| Prefix::containing(addr.addr, len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_masks_that_are_prefixes_are_ranges() {
+        let of = |addr: &str, mask: &str| {
+            let (addr, mask) = (addr.parse().unwrap(), mask.parse().unwrap());
+            prefix(MaskedAddr { addr, mask }).map(|p| p.to_string())
+        };
+        assert_eq!(
+            of("10.52.0.0", "255.255.0.0").as_deref(),
+            Some("10.52.0.0/16")
+        );
+        assert_eq!(
+            of("10.52.0.1", "255.255.255.255").as_deref(),
+            Some("10.52.0.1/32")
+        );
+        assert_eq!(of("10.0.0.1", "255.0.0.255"), None);
+        assert_eq!(of("fd52::", "ffff:ffff::").as_deref(), Some("fd52::/32"));
+    }
+}

@@ -1,0 +1,6 @@
+//! The commands, one file each.
+
+pub(crate) mod explain;
+pub(crate) mod schema;
+pub(crate) mod snapshot;
+pub(crate) mod why;

@@ -1,0 +1,177 @@
+//! `berth why`: what happens to a connection, and why.
+
+use anyhow::{Context as _, bail};
+use host::Host;
+use host::dump::Dump;
+use kernel::Flow;
+use net::Family;
+use story::{Finding, Names, Severity, Story, json, term};
+use trace::{Answer, Question, Verdict};
+
+use crate::args::WhyArgs;
+use crate::cluster::{self, Cluster};
+use crate::source::Source;
+use crate::target::{Asked, Target};
+use crate::{live, names, offline, out, probe};
+
+/// Asks, prints the answers, and gives the exit status.
+pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
+    let mut words = args.target.clone();
+    let source = Source::parse(args.from.as_deref(), &mut words)?;
+    let target = Target::parse(&words)?;
+    if args.probe && args.host.is_offline() {
+        bail!("why: --probe connects from this machine: ask it without files and short forms");
+    }
+    let cluster = cluster::load(&args.cluster).context("why")?;
+    let flow = match target {
+        Target::Endpoint(to) => Some(Flow {
+            proto: args.protocol(),
+            dst: to.addr,
+            port: to.port,
+        }),
+        Target::Port(_) | Target::Service { .. } => None,
+    };
+    let read = read(args, flow).context("why")?;
+    let asked = target.resolve(args.protocol(), &read.host, &cluster.catalog)?;
+    let desk = Desk {
+        args,
+        source,
+        names: names::names(&read.host, read.dump.as_ref(), &cluster.catalog),
+        cluster,
+        host: read.host,
+    };
+    let mut statuses = Vec::new();
+    for (i, asked) in asked.iter().enumerate() {
+        if let Some(remark) = &asked.remark {
+            out::say(remark);
+        }
+        if i > 0 && !args.json {
+            out::print("\n")?;
+        }
+        statuses.push(desk.ask(asked)?);
+    }
+    Ok(worst(&statuses))
+}
+
+/// A host, and the dump it came from where it is one.
+struct Read {
+    host: Host,
+    dump: Option<Dump>,
+}
+
+fn read(args: &WhyArgs, flow: Option<Flow>) -> anyhow::Result<Read> {
+    if args.host.is_offline() {
+        let (host, dump) = offline::read(&args.host)?;
+        return Ok(Read { host, dump });
+    }
+    let dump = live::read(args.host.netns.as_ref(), flow)?;
+    Ok(Read {
+        host: host::wire::host(&dump),
+        dump: Some(dump),
+    })
+}
+
+/// Everything that all questions of one call share.
+struct Desk<'a> {
+    args: &'a WhyArgs,
+    source: Source,
+    host: Host,
+    cluster: Cluster,
+    names: Names,
+}
+
+impl Desk<'_> {
+    fn ask(&self, asked: &Asked) -> anyhow::Result<u8> {
+        let question = self.question(asked)?;
+        let answers = crate::stub::answer(&self.host, &question);
+        let findings = self.findings(&question, &answers);
+        let probe = self.args.probe.then(|| self.probe(&question)).transpose()?;
+        let story = Story {
+            host: &self.host,
+            question: &question,
+            answers: &answers,
+            findings: &findings,
+            names: &self.names,
+            probe: probe.as_ref(),
+        };
+        if self.args.json {
+            out::print(&json::render(&story))?;
+        } else {
+            let options = term::Options {
+                verbose: self.args.verbose,
+                width: out::width(),
+                styled: true,
+            };
+            out::print(&term::render(&story, &options))?;
+        }
+        Ok(status(&answers, &findings))
+    }
+
+    fn question(&self, asked: &Asked) -> anyhow::Result<Question> {
+        let family = Family::of(asked.to.addr);
+        let mut question = Question::about(asked.proto, asked.to);
+        question.origin = self.source.origin(family, &self.cluster.catalog)?;
+        question.iif.clone_from(&self.args.iif);
+        question.sport = self.args.sport;
+        question.mac = self.args.mac;
+        question.user = self.args.uid;
+        question.pod_ranges = self.cluster.pod_ranges(&self.args.cluster, &self.host);
+        Ok(question)
+    }
+
+    fn findings(&self, question: &Question, answers: &[Answer]) -> Vec<Finding> {
+        crate::stub::findings(&self.host, question, answers, &self.names)
+    }
+
+    fn probe(&self, question: &Question) -> anyhow::Result<story::Probe> {
+        let local = probe::question(question);
+        let answers = crate::stub::answer(&self.host, &local);
+        probe::compare(&local, &answers, self.args.host.netns.as_ref())
+    }
+}
+
+/// 1 where something is proven wrong, else 2 where it cannot tell, else 0.
+fn status(answers: &[Answer], findings: &[Finding]) -> u8 {
+    let verdicts = || answers.iter().flat_map(|a| &a.outcomes).map(|o| o.verdict);
+    let is_wrong = |verdict: Verdict| match verdict {
+        Verdict::Refused | Verdict::Rejected | Verdict::Dropped => true,
+        Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => false,
+    };
+    let errors = findings.iter().any(|f| f.severity == Severity::Error);
+    if errors || verdicts().any(is_wrong) {
+        1
+    } else if verdicts().any(|verdict| verdict == Verdict::Unknown) || verdicts().count() == 0 {
+        2
+    } else {
+        0
+    }
+}
+
+/// The status of several questions: wrong outweighs not knowing.
+fn worst(statuses: &[u8]) -> u8 {
+    let has = |status: u8| statuses.contains(&status);
+    if has(1) {
+        1
+    } else if has(2) || statuses.is_empty() {
+        2
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_of_fault_outweighs_not_knowing() {
+        assert_eq!(worst(&[0, 2, 1]), 1);
+        assert_eq!(worst(&[0, 2]), 2);
+        assert_eq!(worst(&[0, 0]), 0);
+    }
+
+    #[test]
+    fn no_answer_at_all_cannot_tell() {
+        assert_eq!(status(&[], &[]), 2);
+    }
+}

@@ -1,0 +1,124 @@
+//! A host put together from a snapshot, from what programs printed, and from short forms.
+
+mod rules;
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use host::dump::Dump;
+use host::parse::{self, Input, Problem};
+use host::{Gap, GapKind, Host};
+
+use crate::args::HostArgs;
+use crate::out;
+
+/// Problems that are told one by one before the rest is counted.
+const TOLD: usize = 20;
+
+/// Puts the host together. A snapshot comes first; what files and short forms give takes the
+/// place of that part of it. What is not given is assumed.
+pub(crate) fn read(args: &HostArgs) -> anyhow::Result<(Host, Option<Dump>)> {
+    let dump = args.snapshot.as_deref().map(snapshot).transpose()?;
+    let mut desk = Desk {
+        host: dump.as_ref().map(host::wire::host).unwrap_or_default(),
+        problems: Vec::new(),
+    };
+    rules::read(&mut desk, &args.rules)?;
+    desk.sysctls(args)?;
+    desk.sockets(&args.sockets)?;
+    desk.say_problems();
+    Ok((desk.host, dump))
+}
+
+fn snapshot(path: &Path) -> anyhow::Result<Dump> {
+    let bytes = content(path)?;
+    Dump::from_bytes(&bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The bytes of a file; `-` is stdin.
+fn content(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The host as far as it is put together, and what was wrong with the parts.
+struct Desk {
+    host: Host,
+    problems: Vec<Problem>,
+}
+
+impl Desk {
+    fn sysctls(&mut self, args: &HostArgs) -> anyhow::Result<()> {
+        for path in &args.sysctls {
+            let bytes = content(path)?;
+            let (sysctls, problems) = parse::sysctls(input(&name(path), &bytes));
+            for (name, value) in sysctls.iter() {
+                self.host.sysctls.insert(name, value);
+            }
+            self.host.given.sysctls = true;
+            self.problems.extend(problems);
+        }
+        for setting in &args.sysctl {
+            let (name, value) = setting
+                .split_once('=')
+                .with_context(|| format!("cannot read --sysctl `{setting}`: give NAME=VALUE"))?;
+            self.host.sysctls.insert(name.trim(), value);
+        }
+        Ok(())
+    }
+
+    fn sockets(&mut self, paths: &[PathBuf]) -> anyhow::Result<()> {
+        if !paths.is_empty() {
+            self.host.sockets.clear();
+            self.forget(GapKind::Sockets);
+        }
+        for path in paths {
+            let bytes = content(path)?;
+            let links = &self.host.links;
+            let index = |name: &str| links.iter().find(|l| l.name == name).map(|l| l.index);
+            let (sockets, problems) = parse::ss(input(&name(path), &bytes), index);
+            self.host.sockets.extend(sockets);
+            self.host.given.sockets = true;
+            self.problems.extend(problems);
+        }
+        Ok(())
+    }
+
+    /// Drops gaps of a snapshot in a part that is given otherwise.
+    fn forget(&mut self, kind: GapKind) {
+        self.host.gaps.retain(|gap| gap.kind != kind);
+    }
+
+    /// Names on stderr what was skipped, and keeps it as gaps of the host.
+    fn say_problems(&mut self) {
+        for problem in self.problems.iter().take(TOLD) {
+            out::say(&problem.to_string());
+        }
+        if self.problems.len() > TOLD {
+            let more = self.problems.len() - TOLD;
+            out::say(&format!("{more} more problems in the files given"));
+        }
+        let gap = |problem: &Problem| Gap {
+            kind: GapKind::Input,
+            what: problem.to_string(),
+            device: None,
+        };
+        self.host.gaps.extend(self.problems.iter().map(gap));
+    }
+}
+
+fn input<'a>(name: &'a str, text: &'a [u8]) -> Input<'a> {
+    Input { name, text }
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
