@@ -3,12 +3,18 @@
 //! Text in, model out, no I/O. Reading never fails as a whole: a part that is not understood
 //! becomes a gap in its place and a [`Problem`], and the rest still serves.
 
+mod ip_json;
 mod iptables_save;
+mod kind;
 mod problem;
+mod short;
 mod ss;
 mod sysctl;
 
+pub use ip_json::{ip_addresses, ip_links, ip_routes, ip_rules};
 pub use iptables_save::{IptablesSave, iptables_save};
+pub use kind::{Kind, kind};
 pub use problem::{Input, Problem};
+pub use short::{AddressText, ShortError, address, listen, route};
 pub use ss::ss;
 pub use sysctl::sysctls;
