@@ -157,6 +157,8 @@ pub enum Cause {
     Martian,
     /// A broadcast or multicast destination: no connection can be.
     NotUnicast,
+    /// The answer comes from another address or port than the client asked.
+    WrongSource,
     /// The answer of the server is lost; the inner cause says how, its steps are in the
     /// trace behind the request's.
     AnswerLost(Box<Cause>),

@@ -1,11 +1,38 @@
 //! Where packets go: one, or all of a kind; and what is wrong when they do not arrive.
 //!
-//! One evaluator over sets of flows: a single packet is a set of one.
+//! One evaluator over sets of flows: a single packet is a set of one. [`answer`] follows new
+//! connections from each kind of source through rules (`chain`), translation (`nat`), routing
+//! (`routing`) and sockets (`deliver`) to their ends (`walk`), and gathers those into regions
+//! of sources that end alike (`resolve`).
 
 mod answer;
+mod assume;
+mod chain;
+mod deliver;
+mod errno;
+mod eval;
+mod explore;
+mod findings;
+mod hook;
+mod ipset;
+mod journey;
+mod lower;
+mod nat;
+mod owner;
+mod packet;
 mod question;
+mod ranges;
+mod resolve;
+mod route;
+mod routing;
+mod split;
+mod value;
+mod walk;
 
 pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,
 };
+pub use assume::complete;
+pub use explore::{AskError, answer};
+pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use question::{Origin, Question};

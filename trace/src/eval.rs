@@ -1,0 +1,154 @@
+//! The evaluator: what it knows, what it has prepared, and how far it may go.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use host::{Hook, Host, TableFamily};
+use net::Family;
+
+use crate::lower;
+use crate::question::Question;
+
+/// Operations that one question may take before the answer is UNKNOWN.
+const BUDGET: u64 = 50_000_000;
+
+/// States that one question may hold at a time.
+const STATES: usize = 20_000;
+
+/// A place where the way could not be decided.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Fork {
+    /// The branches' ends decide: something is not known.
+    Gap(Rc<str>),
+    /// Each branch holds in a situation, in words.
+    When(Vec<Rc<str>>),
+    /// Each branch has a probability.
+    Chance(Vec<f64>),
+}
+
+/// Evaluates one question on one host.
+pub(crate) struct Eval<'h> {
+    pub(crate) host: &'h Host,
+    pub(crate) question: &'h Question,
+    /// The table whose rules are being evaluated.
+    pub(crate) table: Option<usize>,
+    /// Places where the way could not be decided, by number.
+    pub(crate) forks: Vec<Fork>,
+    /// What was taken for granted.
+    pub(crate) assumed: Vec<String>,
+    chains: HashMap<(usize, usize), Rc<[lower::Rule]>>,
+    lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
+    names: HashMap<usize, HashMap<&'h str, usize>>,
+    hooks: HashMap<(Family, Hook), Rc<crate::hook::Order>>,
+    tracked: HashMap<Family, bool>,
+    spent: u64,
+}
+
+impl<'h> Eval<'h> {
+    pub(crate) fn new(host: &'h Host, question: &'h Question) -> Self {
+        Self {
+            host,
+            question,
+            table: None,
+            forks: Vec::new(),
+            assumed: Vec::new(),
+            chains: HashMap::new(),
+            lookups: HashMap::new(),
+            names: HashMap::new(),
+            hooks: HashMap::new(),
+            tracked: HashMap::new(),
+            spent: 0,
+        }
+    }
+
+    /// Opens a fork and gives its number.
+    pub(crate) fn new_fork(&mut self, fork: Fork) -> usize {
+        self.forks.push(fork);
+        self.forks.len() - 1
+    }
+
+    /// Takes note of something taken for granted that mattered.
+    pub(crate) fn assume(&mut self, what: &str) {
+        if !self.assumed.iter().any(|known| known == what) {
+            self.assumed.push(what.to_owned());
+        }
+    }
+
+    /// Counts work; false once the budget is spent.
+    pub(crate) fn spend(&mut self, states: usize) -> bool {
+        self.spent += 1 + states as u64;
+        self.spent < BUDGET && states < STATES
+    }
+
+    /// The lowered rules of a chain.
+    pub(crate) fn rules(&mut self, table: usize, chain: usize) -> Rc<[lower::Rule]> {
+        let host = self.host;
+        let lower = || {
+            let table = &host.ruleset.tables[table];
+            lower::chain(table, &table.chains[chain]).into()
+        };
+        self.chains
+            .entry((table, chain))
+            .or_insert_with(lower)
+            .clone()
+    }
+
+    /// The index of a chain of the current table.
+    pub(crate) fn chain_named(&mut self, name: &str) -> Option<usize> {
+        let (host, table) = (self.host, self.table?);
+        let index = || {
+            let chains = host.ruleset.tables[table].chains.iter().enumerate();
+            chains
+                .map(|(at, chain)| (chain.name.as_str(), at))
+                .collect()
+        };
+        self.names
+            .entry(table)
+            .or_insert_with(index)
+            .get(name)
+            .copied()
+    }
+
+    /// A set of the current table, prepared.
+    pub(crate) fn lookup(&mut self, name: &Rc<str>) -> Option<Rc<lower::Lookup>> {
+        let (host, table) = (self.host, self.table?);
+        let prepare = || {
+            let sets = &host.ruleset.tables[table].sets;
+            let set = sets.iter().find(|set| set.name == **name)?;
+            Some(Rc::new(lower::set(set)))
+        };
+        self.lookups
+            .entry((table, name.clone()))
+            .or_insert_with(prepare)
+            .clone()
+    }
+
+    /// The base chains of a hook in the order in which they run.
+    pub(crate) fn order(&mut self, family: Family, hook: Hook) -> Rc<crate::hook::Order> {
+        let host = self.host;
+        let make = || Rc::new(crate::hook::Order::of(host, family, hook));
+        self.hooks
+            .entry((family, hook))
+            .or_insert_with(make)
+            .clone()
+    }
+
+    /// Whether conntrack looks at packets of a family.
+    pub(crate) fn is_tracking(&mut self, family: Family) -> bool {
+        let host = self.host;
+        *self
+            .tracked
+            .entry(family)
+            .or_insert_with(|| crate::hook::tracks(host, family))
+    }
+}
+
+/// Whether tables of a family see packets of an address family.
+pub(crate) fn sees(table: TableFamily, family: Family) -> bool {
+    match table {
+        TableFamily::Ip => family == Family::V4,
+        TableFamily::Ip6 => family == Family::V6,
+        TableFamily::Inet => true,
+        TableFamily::Arp | TableFamily::Bridge | TableFamily::Netdev => false,
+    }
+}

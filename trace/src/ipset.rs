@@ -1,0 +1,266 @@
+//! The xt `set` match: which packets are in an ipset.
+
+use host::xt::SetMatch;
+use host::{IpSet, IpSetEntry, IpSetField, IpSetMember};
+use net::{Family, Prefix, Proto, addr_bits};
+
+use crate::eval::Eval;
+use crate::lower::Doubt;
+use crate::packet::{Fact, Kind, State};
+use crate::ranges::Ranges;
+use crate::value::Dim;
+
+/// What one member of an entry asks of the packets of a state.
+enum Ask {
+    /// It is so for all.
+    Holds,
+    /// It is so for none.
+    Fails,
+    /// It is so for these.
+    Cut(Dim, Ranges),
+    /// It cannot be told.
+    Doubt,
+}
+
+/// What a whole entry asks: cuts that all must hold.
+type Cuts = Vec<(Dim, Ranges)>;
+
+impl<'h> Eval<'h> {
+    /// Splits a state by whether its packets are in the set.
+    pub(crate) fn in_ipset(&mut self, state: State, matched: &SetMatch) -> Vec<(State, bool)> {
+        let host: &'h host::Host = self.host;
+        let name = matched.name.as_deref().unwrap_or("of unknown name");
+        let set = host.ipsets.iter().find(|set| set.name == name);
+        let gap = |what: String| Doubt::Gap(what.into());
+        match set {
+            None => self.fork(state, &gap(format!("ipset {name} was not read"))),
+            Some(set) if matched.counts => self.fork(
+                state,
+                &gap(format!("ipset {} is asked for its counters", set.name)),
+            ),
+            Some(set) if set.fields.is_empty() => self.fork(
+                state,
+                &gap(format!("ipset type {} is not modelled", set.type_name)),
+            ),
+            Some(set) if set.fields == [IpSetField::Set] => self.in_list(state, set, matched),
+            Some(set) => self.in_set(state, set, matched),
+        }
+    }
+
+    /// A list of sets holds what any of its members holds.
+    fn in_list(&mut self, state: State, list: &IpSet, matched: &SetMatch) -> Vec<(State, bool)> {
+        let (mut done, mut open) = (Vec::new(), vec![state]);
+        for member in list.entries.iter().flat_map(|entry| &entry.members) {
+            let IpSetMember::Set(name) = member else {
+                continue;
+            };
+            let mut inner = matched.clone();
+            inner.name = Some(name.as_str().into());
+            for state in std::mem::take(&mut open) {
+                for (state, holds) in self.in_ipset(state, &inner) {
+                    if holds {
+                        done.push((state, true))
+                    } else {
+                        open.push(state)
+                    }
+                }
+            }
+        }
+        done.extend(open.into_iter().map(|state| (state, false)));
+        done
+    }
+
+    /// The most specific entry decides; one with `nomatch` says no. A set of another family,
+    /// or with more dimensions than asked for, holds nothing (ip_set_core.c, ip_set_test).
+    fn in_set(&mut self, state: State, set: &IpSet, matched: &SetMatch) -> Vec<(State, bool)> {
+        let any_family = set.fields == [IpSetField::BarePort];
+        if (set.is_v6 != (state.family == Family::V6) && !any_family)
+            || matched.from_source.len() < set.fields.len()
+        {
+            return vec![(state, false)];
+        }
+        let mut entries: Vec<&IpSetEntry> = set.entries.iter().collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(specificity(entry)));
+        let has_holes = entries.iter().any(|entry| entry.nomatch);
+        let (mut done, mut open, mut whole) = (Vec::new(), vec![state], Whole::default());
+        for entry in entries {
+            let Some(first) = open.first() else { break };
+            let cuts = match self.asks(first, set, entry, matched) {
+                Asked::Miss => continue,
+                Asked::Cuts(cuts) => cuts,
+                Asked::Doubt => {
+                    let why = format!("ipset {} asks what is not known of the packet", set.name);
+                    let doubt = Doubt::Gap(why.into());
+                    done.extend(open.drain(..).flat_map(|s| self.fork(s, &doubt)));
+                    break;
+                }
+            };
+            if !has_holes && whole.absorb(&cuts) {
+                continue;
+            }
+            let holds = entry.nomatch == matched.return_nomatch;
+            open = cut_all(open, &cuts, &mut done, holds);
+        }
+        for (dim, ranges) in whole.into_ranges() {
+            open = cut_all(open, &vec![(dim, ranges)], &mut done, true);
+        }
+        done.extend(open.into_iter().map(|state| (state, false)));
+        done
+    }
+
+    fn asks(&self, state: &State, set: &IpSet, entry: &IpSetEntry, matched: &SetMatch) -> Asked {
+        let mut cuts = Cuts::new();
+        for (member, &source) in entry.members.iter().zip(&matched.from_source) {
+            match self.ask(state, set, member, source) {
+                Ask::Holds => {}
+                Ask::Fails => return Asked::Miss,
+                Ask::Cut(dim, ranges) => cuts.push((dim, ranges)),
+                Ask::Doubt => return Asked::Doubt,
+            }
+        }
+        Asked::Cuts(cuts)
+    }
+
+    fn ask(&self, state: &State, set: &IpSet, member: &IpSetMember, source: bool) -> Ask {
+        let packet = &state.packet;
+        let addr = if source { &packet.src } else { &packet.dst };
+        let port = if source { &packet.sport } else { &packet.dport };
+        match member {
+            IpSetMember::Net(prefix) => {
+                let prefix = set
+                    .netmask
+                    .map_or(*prefix, |n| Prefix::containing(prefix.addr(), n));
+                within(
+                    state,
+                    addr,
+                    Dim::Addr,
+                    Ranges::span(prefix.first(), prefix.last()),
+                )
+            }
+            IpSetMember::Range(first, last) => within(
+                state,
+                addr,
+                Dim::Addr,
+                Ranges::span(addr_bits(*first), addr_bits(*last)),
+            ),
+            IpSetMember::Port(proto, number) => {
+                if *proto == packet.proto && has_port(packet.kind, packet.proto) {
+                    within(state, port, Dim::Port, Ranges::one((*number).into()))
+                } else {
+                    Ask::Fails
+                }
+            }
+            IpSetMember::BarePort(number) => {
+                if has_port(packet.kind, packet.proto) {
+                    within(state, port, Dim::Port, Ranges::one((*number).into()))
+                } else {
+                    Ask::Fails
+                }
+            }
+            IpSetMember::Mark(mark) => so(packet.mark == *mark),
+            IpSetMember::Iface(name) => {
+                let index = if source { packet.iif } else { packet.oif };
+                let link = index.and_then(|index| self.host.link(index));
+                so(link.is_some_and(|link| link.name == *name))
+            }
+            IpSetMember::Mac(mac) => match (source && packet.from_wire, self.question.mac) {
+                (true, Some(own)) => so(own == *mac),
+                (true, None) => Ask::Doubt,
+                (false, _) if packet.iif.is_none() => Ask::Fails,
+                (false, _) => Ask::Doubt,
+            },
+            IpSetMember::Set(_) => Ask::Doubt,
+        }
+    }
+}
+
+/// The answer of a whole entry.
+enum Asked {
+    Miss,
+    Cuts(Cuts),
+    Doubt,
+}
+
+/// Entries that ask for one thing only, gathered into one set.
+#[derive(Default)]
+struct Whole {
+    addrs: Vec<(u128, u128)>,
+    ports: Vec<(u128, u128)>,
+}
+
+impl Whole {
+    /// Takes an entry in, if it asks for one dimension only.
+    fn absorb(&mut self, cuts: &Cuts) -> bool {
+        let [(dim, ranges)] = &cuts[..] else {
+            return false;
+        };
+        match dim {
+            Dim::Addr => self.addrs.extend(ranges.as_slice()),
+            Dim::Port => self.ports.extend(ranges.as_slice()),
+        }
+        true
+    }
+
+    fn into_ranges(self) -> [(Dim, Ranges); 2] {
+        [
+            (Dim::Addr, Ranges::of(self.addrs)),
+            (Dim::Port, Ranges::of(self.ports)),
+        ]
+    }
+}
+
+fn cut_all(
+    open: Vec<State>,
+    cuts: &Cuts,
+    done: &mut Vec<(State, bool)>,
+    holds: bool,
+) -> Vec<State> {
+    let mut rest = Vec::new();
+    for state in open {
+        let mut inside = Some(state);
+        for (dim, ranges) in cuts {
+            let Some(state) = inside.take() else { break };
+            let (cut, outside) = state.cut(*dim, ranges);
+            rest.extend(outside);
+            inside = cut;
+        }
+        done.extend(inside.map(|state| (state, holds)));
+    }
+    rest
+}
+
+fn so(holds: bool) -> Ask {
+    if holds { Ask::Holds } else { Ask::Fails }
+}
+
+fn within(state: &State, fact: &Fact, dim: Dim, ranges: Ranges) -> Ask {
+    let known = match dim {
+        Dim::Addr => state.known_addr(fact),
+        Dim::Port => state.known_port(fact).map(u128::from),
+    };
+    match (known, fact) {
+        (Some(value), _) => so(ranges.contains(value)),
+        (None, Fact::Client) => Ask::Cut(dim, ranges),
+        (None, _) => Ask::Doubt,
+    }
+}
+
+/// Whether ipset finds a port in the packet (ip_set_getport.c).
+fn has_port(kind: Kind, proto: Proto) -> bool {
+    proto.has_ports() && !matches!(kind, Kind::IcmpError(..))
+}
+
+/// How narrow an entry's networks are: hash types look at the longest prefixes first.
+fn specificity(entry: &IpSetEntry) -> u32 {
+    let len = |member: &IpSetMember| match member {
+        IpSetMember::Net(prefix) => u32::from(prefix.len()),
+        IpSetMember::Range(..)
+        | IpSetMember::Port(..)
+        | IpSetMember::BarePort(_)
+        | IpSetMember::Mac(_)
+        | IpSetMember::Iface(_)
+        | IpSetMember::Mark(_)
+        | IpSetMember::Set(_) => 0,
+    };
+    entry.members.iter().map(len).sum()
+}

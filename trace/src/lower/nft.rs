@@ -1,0 +1,578 @@
+//! From nftables expressions to the small form: registers become values.
+
+use std::rc::Rc;
+
+use host::Table;
+use host::nft::{BitOp, CmpOp, CtKey, DataKind, Expr, MetaKey, Nat, NatKind, Register, Verdict};
+
+use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number, xt};
+use crate::ranges::Ranges;
+
+/// The operations of a rule.
+pub(super) fn rule(table: &Table, exprs: &[Expr]) -> Vec<Op> {
+    let mut lowering = Lowering {
+        table,
+        registers: Default::default(),
+        slots: 0,
+        ops: Vec::new(),
+    };
+    for expr in exprs {
+        lowering.expr(expr);
+    }
+    lowering.ops
+}
+
+/// What an element's statement does to the look-up that found the element.
+pub(super) fn statement_doubt(expr: &Expr) -> Option<Doubt> {
+    match expr {
+        Expr::Limit(limit) => {
+            let unit = match limit.unit {
+                1 => "second",
+                60 => "minute",
+                3_600 => "hour",
+                86_400 => "day",
+                _ => "week",
+            };
+            let what = if limit.bytes { "bytes " } else { "" };
+            let under = format!("while there are no more than {} {what}a {unit}", limit.rate);
+            let over = format!("while there are more than {} {what}a {unit}", limit.rate);
+            let (holds, fails) = if limit.over {
+                (over, under)
+            } else {
+                (under, over)
+            };
+            Some(Doubt::State {
+                holds: holds.into(),
+                fails: fails.into(),
+            })
+        }
+        Expr::Gap { name, .. } => Some(Doubt::Gap(format!("nft {name} is not modelled").into())),
+        Expr::Payload { .. }
+        | Expr::PayloadSet { .. }
+        | Expr::Meta { .. }
+        | Expr::MetaSet { .. }
+        | Expr::Ct { .. }
+        | Expr::CtSet { .. }
+        | Expr::Cmp { .. }
+        | Expr::Range { .. }
+        | Expr::Bitwise { .. }
+        | Expr::Byteorder { .. }
+        | Expr::Lookup { .. }
+        | Expr::Immediate { .. }
+        | Expr::Verdict(_)
+        | Expr::Nat(_)
+        | Expr::Masquerade { .. }
+        | Expr::Redirect { .. }
+        | Expr::Reject(_)
+        | Expr::Fib { .. }
+        | Expr::Numgen { .. }
+        | Expr::Dynset { .. }
+        | Expr::Notrack
+        | Expr::Queue { .. }
+        | Expr::Pass(_)
+        | Expr::Match(_)
+        | Expr::Target(_) => None,
+    }
+}
+
+/// A rule on its way.
+struct Lowering<'a> {
+    table: &'a Table,
+    /// For each 32-bit word: the value that was put there, and which of its words this is.
+    registers: [Option<(Value, u32)>; 16],
+    slots: u8,
+    ops: Vec<Op>,
+}
+
+impl Lowering<'_> {
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Payload {
+                dreg,
+                base,
+                offset,
+                len,
+            } => {
+                let value = Value::field(
+                    Field::Header {
+                        base: *base,
+                        offset: *offset,
+                    },
+                    *len,
+                );
+                self.ops.push(Op::Test(Test::Present(value.clone())));
+                self.put(*dreg, value);
+            }
+            Expr::PayloadSet { .. } => self.gap("a header is rewritten by a payload statement"),
+            Expr::Meta { dreg, key } => self.meta(*dreg, *key),
+            Expr::MetaSet { sreg, key } => self.meta_set(*sreg, *key),
+            Expr::Ct { dreg, key, reply } => self.ct(*dreg, *key, *reply),
+            Expr::CtSet { sreg, key } => self.ct_set(*sreg, *key),
+            Expr::Cmp { sreg, op, data } => {
+                let value = self.get(*sreg, data.len());
+                self.ops.push(Op::Test(compare(value, *op, data)));
+            }
+            Expr::Range {
+                sreg,
+                not,
+                first,
+                last,
+            } => {
+                let value = self.get(*sreg, first.len());
+                let within = Ranges::span(number(first), number(last));
+                self.ops
+                    .push(Op::Test(Test::In { value, within }.inverted(*not)));
+            }
+            Expr::Bitwise {
+                sreg,
+                dreg,
+                len,
+                op,
+            } => self.bitwise(*sreg, *dreg, *len, op),
+            Expr::Byteorder {
+                sreg,
+                dreg,
+                len,
+                size,
+            } => {
+                let value = self.get(*sreg, *len as usize).then(ByteOp::Swap(*size));
+                self.put(*dreg, value);
+            }
+            Expr::Lookup {
+                set,
+                sreg,
+                dreg,
+                to_verdict,
+                not,
+            } => {
+                self.lookup(set, *sreg, (*dreg, *to_verdict), *not);
+            }
+            Expr::Immediate { dreg, data } => self.put(*dreg, Value::bytes(data)),
+            Expr::Verdict(verdict) => self.verdict(verdict),
+            Expr::Fib {
+                dreg,
+                result,
+                flags,
+            } => {
+                let len = if *result == host::nft::FibResult::OifName {
+                    16
+                } else {
+                    4
+                };
+                let field = Field::Fib {
+                    result: *result,
+                    flags: *flags,
+                };
+                self.put(*dreg, Value::field(field, len));
+            }
+            // By turns or by chance: each value comes equally often.
+            Expr::Numgen {
+                dreg,
+                kind: _,
+                modulus,
+                offset,
+            } => {
+                let slot = self.slot();
+                self.ops.push(Op::Choose {
+                    slot,
+                    modulus: *modulus,
+                    offset: *offset,
+                });
+                self.put(
+                    *dreg,
+                    Value {
+                        of: Of::Slot(slot),
+                        len: 4,
+                        ops: Vec::new(),
+                    },
+                );
+            }
+            Expr::Dynset {
+                set,
+                op,
+                sreg_key,
+                sreg_data: _,
+                exprs,
+            } => {
+                self.dynset(set, *op, *sreg_key, exprs);
+            }
+            Expr::Limit(_) => self
+                .ops
+                .extend(statement_doubt(expr).map(Test::Doubt).map(Op::Test)),
+            Expr::Nat(_)
+            | Expr::Masquerade { .. }
+            | Expr::Redirect { .. }
+            | Expr::Reject(_)
+            | Expr::Queue { .. } => self.last(expr),
+            Expr::Notrack => self.ops.push(Op::Do(Effect::Notrack)),
+            Expr::Pass(_) => {}
+            Expr::Match(matched) => self.ops.extend(xt::test(matched).map(Op::Test)),
+            Expr::Target(target) => self.ops.extend(xt::target(target)),
+            Expr::Gap { name, dreg } => {
+                let why = format!("nft {name} is not modelled");
+                match dreg {
+                    Some(dreg) => self.put(*dreg, Value::unknown(&why, 16)),
+                    None => self.ops.push(Op::Test(Test::gap(&why))),
+                }
+            }
+        }
+    }
+
+    /// Expressions that end a rule.
+    fn last(&mut self, expr: &Expr) {
+        let end = match expr {
+            Expr::Nat(nat) => self.nat(nat),
+            Expr::Masquerade { port, flags } => End::Masquerade(self.nat_to(None, *port, *flags)),
+            Expr::Redirect { port, flags } => End::Redirect(self.nat_to(None, *port, *flags)),
+            Expr::Reject(reject) => End::Reject(*reject),
+            Expr::Queue { bypass, .. } => End::Queue { bypass: *bypass },
+            Expr::Payload { .. }
+            | Expr::PayloadSet { .. }
+            | Expr::Meta { .. }
+            | Expr::MetaSet { .. }
+            | Expr::Ct { .. }
+            | Expr::CtSet { .. }
+            | Expr::Cmp { .. }
+            | Expr::Range { .. }
+            | Expr::Bitwise { .. }
+            | Expr::Byteorder { .. }
+            | Expr::Lookup { .. }
+            | Expr::Immediate { .. }
+            | Expr::Verdict(_)
+            | Expr::Fib { .. }
+            | Expr::Numgen { .. }
+            | Expr::Dynset { .. }
+            | Expr::Limit(_)
+            | Expr::Notrack
+            | Expr::Pass(_)
+            | Expr::Match(_)
+            | Expr::Target(_)
+            | Expr::Gap { .. } => return,
+        };
+        self.ops.push(Op::End(end));
+    }
+
+    fn gap(&mut self, why: &str) {
+        self.ops.push(Op::Do(Effect::Gap(why.into())));
+    }
+
+    fn slot(&mut self) -> u8 {
+        self.slots += 1;
+        self.slots
+    }
+
+    fn put(&mut self, dreg: Register, value: Value) {
+        let words = value.width().div_ceil(4).max(1);
+        for word in 0..words {
+            let at = usize::from(dreg) + word as usize;
+            if let Some(register) = self.registers.get_mut(at) {
+                *register = Some((value.clone(), word));
+            }
+        }
+    }
+
+    /// `len` bytes from a register on. A value that was put there whole is cut; bytes that
+    /// lie over several values are a gap.
+    fn get(&self, sreg: Register, len: usize) -> Value {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        match self.registers.get(usize::from(sreg)) {
+            Some(Some((value, word))) if word * 4 + len <= value.width() => {
+                value.clone().cut(word * 4, len)
+            }
+            // A name register is 16 bytes wide and may be compared over its whole width.
+            Some(Some((value, 0))) if value.width() <= len => match &value.of {
+                Of::Bytes(_) | Of::Field(_) | Of::Slot(_) if value.width() == len => value.clone(),
+                Of::Unknown(why) => Value::unknown(why, len),
+                Of::Bytes(_) | Of::Field(_) | Of::Slot(_) => {
+                    Value::unknown("a comparison over several registers is not modelled", len)
+                }
+            },
+            _ => Value::unknown("a register is read that was not written whole", len),
+        }
+    }
+
+    fn meta(&mut self, dreg: Register, key: MetaKey) {
+        let (field, len) = match key {
+            MetaKey::Protocol => (Field::EtherProto, 2),
+            MetaKey::Mark => (Field::Mark, 4),
+            MetaKey::Iif => (Field::Iif, 4),
+            MetaKey::Oif => (Field::Oif, 4),
+            MetaKey::IifName => (Field::IifName, 16),
+            MetaKey::OifName => (Field::OifName, 16),
+            MetaKey::IifType => (Field::IifType, 2),
+            MetaKey::OifType => (Field::OifType, 2),
+            MetaKey::SkUid => (Field::SkUid, 4),
+            MetaKey::SkGid => (Field::SkGid, 4),
+            MetaKey::NfProto => (Field::NfProto, 1),
+            MetaKey::L4Proto => (Field::Proto, 1),
+            MetaKey::PktType => (Field::PktType, 1),
+            MetaKey::IifGroup => (Field::IifGroup, 4),
+            MetaKey::OifGroup => (Field::OifGroup, 4),
+            MetaKey::Len | MetaKey::Priority | MetaKey::NfTrace | MetaKey::Other(_) => {
+                let why = format!("meta {key:?} of the packet is not known");
+                self.put(dreg, Value::unknown(&why, 4));
+                return;
+            }
+        };
+        let value = Value::field(field, len);
+        self.ops.push(Op::Test(Test::Present(value.clone())));
+        self.put(dreg, value);
+    }
+
+    fn meta_set(&mut self, sreg: Register, key: MetaKey) {
+        match key {
+            MetaKey::Mark => {
+                let mark = self.get(sreg, 4);
+                self.ops.push(Op::Do(Effect::Mark(mark)));
+            }
+            // Nothing that is modelled reads these again.
+            MetaKey::NfTrace | MetaKey::Priority | MetaKey::PktType | MetaKey::Other(_) => {}
+            MetaKey::Len
+            | MetaKey::Protocol
+            | MetaKey::Iif
+            | MetaKey::Oif
+            | MetaKey::IifName
+            | MetaKey::OifName
+            | MetaKey::IifType
+            | MetaKey::OifType
+            | MetaKey::SkUid
+            | MetaKey::SkGid
+            | MetaKey::NfProto
+            | MetaKey::L4Proto
+            | MetaKey::IifGroup
+            | MetaKey::OifGroup => self.gap("meta is set to something that is not modelled"),
+        }
+    }
+
+    fn ct(&mut self, dreg: Register, key: CtKey, reply: Option<bool>) {
+        let is_v6 = self.table.family == host::TableFamily::Ip6;
+        let addr_len = if is_v6 { 16 } else { 4 };
+        let direction = reply.unwrap_or(false);
+        let (field, len) = match key {
+            CtKey::State => (Field::CtState, 4),
+            CtKey::Direction => (Field::CtDirection, 1),
+            CtKey::Status => (Field::CtStatus, 4),
+            CtKey::Mark => (Field::CtMark, 4),
+            CtKey::L3Proto => (Field::CtL3Proto, 1),
+            CtKey::Protocol => (Field::CtProto, 1),
+            CtKey::Zone => (Field::CtZone, 2),
+            CtKey::Src => (
+                Field::CtAddr {
+                    reply: direction,
+                    source: true,
+                },
+                addr_len,
+            ),
+            CtKey::Dst => (
+                Field::CtAddr {
+                    reply: direction,
+                    source: false,
+                },
+                addr_len,
+            ),
+            CtKey::SrcPort => (
+                Field::CtPort {
+                    reply: direction,
+                    source: true,
+                },
+                2,
+            ),
+            CtKey::DstPort => (
+                Field::CtPort {
+                    reply: direction,
+                    source: false,
+                },
+                2,
+            ),
+            CtKey::Other(number) => {
+                let why = format!("ct key {number} is not modelled");
+                self.ops.push(Op::Test(Test::HasConnection));
+                self.put(dreg, Value::unknown(&why, 16));
+                return;
+            }
+        };
+        let value = Value::field(field, len);
+        self.ops.push(Op::Test(Test::Present(value.clone())));
+        self.put(dreg, value);
+    }
+
+    fn ct_set(&mut self, sreg: Register, key: CtKey) {
+        match key {
+            CtKey::Mark => {
+                let mark = self.get(sreg, 4);
+                self.ops.push(Op::Do(Effect::CtMark(mark)));
+            }
+            CtKey::Zone => self.gap("ct zone is set"),
+            // Labels, events, secmarks: nothing that is modelled reads them.
+            CtKey::Other(_) => {}
+            CtKey::State
+            | CtKey::Direction
+            | CtKey::Status
+            | CtKey::L3Proto
+            | CtKey::Protocol
+            | CtKey::Src
+            | CtKey::Dst
+            | CtKey::SrcPort
+            | CtKey::DstPort => self.gap("ct is set to something that is not modelled"),
+        }
+    }
+
+    fn bitwise(&mut self, sreg: Register, dreg: Register, len: u32, op: &BitOp) {
+        let value = self.get(sreg, len as usize);
+        let op = match op {
+            BitOp::MaskXor { mask, xor } => ByteOp::MaskXor {
+                mask: mask.as_ref().into(),
+                xor: xor.as_ref().into(),
+            },
+            BitOp::ShiftLeft(bits) => ByteOp::ShiftLeft(*bits),
+            BitOp::ShiftRight(bits) => ByteOp::ShiftRight(*bits),
+            BitOp::With { op, sreg2 } => ByteOp::With {
+                op: *op,
+                other: Rc::new(self.get(*sreg2, len as usize)),
+            },
+        };
+        self.put(dreg, value.then(op));
+    }
+
+    fn key(&self, set: &host::nft::Set, sreg: Register) -> Vec<Value> {
+        let mut at = u32::from(sreg);
+        let field = |&len: &u32| {
+            let register = u8::try_from(at).unwrap_or(u8::MAX);
+            at += len.div_ceil(4);
+            self.get(register, len as usize)
+        };
+        set.key_fields.iter().map(field).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<&host::nft::Set> {
+        self.table.sets.iter().find(|set| set.name == name)
+    }
+
+    fn lookup(
+        &mut self,
+        name: &str,
+        sreg: Register,
+        (dreg, to_verdict): (Option<Register>, bool),
+        not: bool,
+    ) {
+        let Some(set) = self.find(name) else {
+            let why = format!("set {name} was not read");
+            let end = End::Gap(why.as_str().into());
+            self.ops.push(if to_verdict {
+                Op::End(end)
+            } else {
+                Op::Test(Test::gap(&why))
+            });
+            if let Some(dreg) = dreg {
+                self.put(dreg, Value::unknown(&why, 16));
+            }
+            return;
+        };
+        let (data, key) = (set.data, self.key(set, sreg));
+        let set: Rc<str> = name.into();
+        if to_verdict {
+            self.ops.push(Op::VerdictMap { set, key });
+            return;
+        }
+        let Some(dreg) = dreg else {
+            self.ops
+                .push(Op::Test(Test::InSet { set, key }.inverted(not)));
+            return;
+        };
+        let len = match data {
+            DataKind::Value(len) => len,
+            DataKind::None | DataKind::Verdict | DataKind::Object => 4,
+        };
+        let slot = self.slot();
+        self.ops.push(Op::Map { set, key, slot });
+        self.put(
+            dreg,
+            Value {
+                of: Of::Slot(slot),
+                len,
+                ops: Vec::new(),
+            },
+        );
+    }
+
+    fn dynset(&mut self, name: &str, op: host::nft::SetOp, sreg: Register, exprs: &[Expr]) {
+        let key = self
+            .find(name)
+            .map(|set| self.key(set, sreg))
+            .unwrap_or_default();
+        self.ops.push(Op::Do(Effect::SetOp {
+            set: name.into(),
+            key,
+            op,
+        }));
+        let doubts = exprs.iter().filter_map(statement_doubt);
+        self.ops.extend(doubts.map(Test::Doubt).map(Op::Test));
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) {
+        let end = match verdict {
+            Verdict::Accept => End::Accept,
+            Verdict::Drop => End::Drop,
+            Verdict::Return => End::Return,
+            Verdict::Jump(chain) => End::Jump(chain.as_ref().into()),
+            Verdict::Goto(chain) => End::Goto(chain.as_ref().into()),
+            Verdict::Queue => End::Queue { bypass: false },
+            Verdict::Continue | Verdict::Break => return,
+        };
+        self.ops.push(Op::End(end));
+    }
+
+    fn nat(&self, nat: &Nat) -> End {
+        let addr_len = if nat.is_v6 { 16 } else { 4 };
+        let addr = nat
+            .addr
+            .map(|(low, high)| (self.get(low, addr_len), self.get(high, addr_len)));
+        let mut to = self.nat_to(addr, nat.port, nat.flags);
+        if let Some(to) = Rc::get_mut(&mut to) {
+            to.is_v6 = Some(nat.is_v6);
+        }
+        match nat.kind {
+            NatKind::Dnat => End::Dnat(to),
+            NatKind::Snat => End::Snat(to),
+        }
+    }
+
+    fn nat_to(
+        &self,
+        addr: Option<(Value, Value)>,
+        port: Option<(Register, Register)>,
+        flags: u32,
+    ) -> Rc<NatTo> {
+        const RANDOM: u32 = 4 | 0x10;
+        const NETMAP: u32 = 0x40;
+        Rc::new(NatTo {
+            addr,
+            port: port.map(|(low, high)| (self.get(low, 2), self.get(high, 2))),
+            is_v6: None,
+            random: flags & RANDOM != 0,
+            gap: (flags & NETMAP != 0).then(|| "NAT of whole networks is not modelled".into()),
+        })
+    }
+}
+
+fn compare(value: Value, op: CmpOp, data: &[u8]) -> Test {
+    let wanted = number(data);
+    let top = highest(u32::try_from(data.len()).unwrap_or(16));
+    let below = |end: u128| {
+        end.checked_sub(1)
+            .map_or_else(Ranges::none, |e| Ranges::span(0, e))
+    };
+    let above = |end: u128| {
+        end.checked_add(1)
+            .map_or_else(Ranges::none, |start| Ranges::span(start, top))
+    };
+    let (within, not) = match op {
+        CmpOp::Eq => (Ranges::one(wanted), false),
+        CmpOp::Neq => (Ranges::one(wanted), true),
+        CmpOp::Lt => (below(wanted), false),
+        CmpOp::Lte => (Ranges::span(0, wanted), false),
+        CmpOp::Gt => (above(wanted), false),
+        CmpOp::Gte => (Ranges::span(wanted, top), false),
+    };
+    Test::In { value, within }.inverted(not)
+}

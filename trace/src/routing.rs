@@ -1,0 +1,532 @@
+//! The kernel's routing decisions: what is for this host, what goes on, what is refused,
+//! and which source address a process gets.
+
+use std::net::IpAddr;
+
+use host::{Address, Hook, NextHop, Route, RouteKind};
+use net::{Family, Prefix, addr_bits};
+
+use crate::answer::{Cause, Did, Stage};
+use crate::chain::Fate;
+use crate::eval::Eval;
+use crate::nat::is_link_local;
+use crate::packet::{Fact, State, Way};
+use crate::ranges::Ranges;
+use crate::route::{Found, Key, Refusal};
+use crate::value::Dim;
+
+/// What routing decides about a packet that came in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Inbound {
+    /// For this host.
+    Local,
+    /// Through this host.
+    Forward(Way),
+    /// Discarded in silence.
+    Lost(Cause),
+    /// Answered with an ICMP error of this code (destination unreachable).
+    Answered(Cause, u8),
+}
+
+impl<'h> Eval<'h> {
+    /// Index of the loopback link; 1 on every host, and assumed where links were not read.
+    pub(crate) fn loopback(&self) -> u32 {
+        self.host
+            .links
+            .iter()
+            .find(|link| link.loopback)
+            .map_or(1, |link| link.index)
+    }
+
+    pub(crate) fn link_name(&self, index: u32) -> String {
+        self.host
+            .link(index)
+            .map_or_else(|| format!("link {index}"), |link| link.name.clone())
+    }
+
+    /// Routes a packet made here, with the source address it has or would be given.
+    pub(crate) fn route_out(
+        &mut self,
+        state: State,
+        key: &Key,
+    ) -> Vec<(State, Result<Way, Cause>)> {
+        let found = self.fib_lookup(state, key);
+        let decided = found.into_iter().map(|(state, found)| {
+            let way = self.way_of(&state, key, found);
+            (state, way)
+        });
+        decided.collect()
+    }
+
+    fn way_of(&self, state: &State, key: &Key, found: Found<'h>) -> Result<Way, Cause> {
+        let (route, hop) = match found {
+            Found::Route(route, hop) => (route, hop),
+            Found::Refuses(refusal) => return Err(cause_of(refusal)),
+            Found::Nothing => return Err(Cause::NoRoute),
+        };
+        match route.kind {
+            RouteKind::Local | RouteKind::Anycast => {
+                let dst = state.ip(&key.dst);
+                return Ok(Way {
+                    oif: self.loopback(),
+                    gateway: None,
+                    is_local: true,
+                    source: route.preferred_source.filter(|s| s.is_ipv4()).or(dst),
+                });
+            }
+            RouteKind::Unicast => {}
+            RouteKind::Broadcast | RouteKind::Multicast => return Err(Cause::NotUnicast),
+            RouteKind::Blackhole
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Throw => return Err(Cause::NoRoute),
+        }
+        let oif = hop.and_then(|hop| hop.link).unwrap_or(0);
+        let source = key.src.as_ref().and_then(|src| state.ip(src));
+        // A loopback source leaves only where the link may route it (route.c,
+        // __mkroute_output).
+        let is_loopback = |addr: IpAddr| addr.is_ipv4() && addr.is_loopback();
+        if source.is_some_and(is_loopback)
+            && oif != self.loopback()
+            && !self.host.sysctls.route_localnet(&self.link_name(oif))
+        {
+            return Err(Cause::Martian);
+        }
+        let source = self.source_for(state, &key.dst, route, hop);
+        let gateway = hop.and_then(|hop| hop.gateway);
+        Ok(Way {
+            oif,
+            gateway,
+            is_local: false,
+            source,
+        })
+    }
+
+    /// The source address that goes with a route.
+    fn source_for(
+        &self,
+        state: &State,
+        dst: &Fact,
+        route: &Route,
+        hop: Option<&NextHop>,
+    ) -> Option<IpAddr> {
+        if route.preferred_source.is_some() {
+            return route.preferred_source;
+        }
+        let oif = hop.and_then(|hop| hop.link);
+        let gateway = hop.and_then(|hop| hop.gateway);
+        let dst = state.ip(dst);
+        match state.family {
+            Family::V4 => {
+                let scope = if gateway.is_some() { 0 } else { 253 };
+                self.select_source_v4(oif.unwrap_or(0), gateway.or(dst), scope)
+            }
+            Family::V6 => self.select_source_v6(oif, dst?),
+        }
+    }
+
+    /// The first address of a link that is of the right scope, one of the destination's
+    /// prefix before others; else the first of another link (devinet.c, inet_select_addr).
+    pub(crate) fn select_source_v4(
+        &self,
+        oif: u32,
+        dst: Option<IpAddr>,
+        scope: u8,
+    ) -> Option<IpAddr> {
+        let own = || {
+            self.host
+                .addresses
+                .iter()
+                .filter(|a| a.addr.is_ipv4() && !a.secondary)
+        };
+        let fits = |a: &&Address| a.scope <= scope;
+        let on_link = || own().filter(|a| a.link == oif).filter(fits);
+        let near = on_link().find(|a| dst.is_some_and(|dst| a.prefix.contains(dst)));
+        let elsewhere = || own().filter(fits).find(|a| a.scope != 253);
+        near.or_else(|| on_link().next())
+            .or_else(elsewhere)
+            .map(|a| a.addr)
+    }
+
+    /// The address that RFC 6724 prefers towards `dst` (addrconf.c, ipv6_dev_get_saddr).
+    pub(crate) fn select_source_v6(&self, oif: Option<u32>, dst: IpAddr) -> Option<IpAddr> {
+        let own = self.host.addresses.iter().filter(|a| a.addr.is_ipv6());
+        let usable = own.filter(|a| dst.is_loopback() || !a.addr.is_loopback());
+        let rank = |a: &&Address| {
+            let same_scope = is_link_local(a.addr) == is_link_local(dst);
+            let same = a.addr == dst;
+            let on_link = Some(a.link) == oif;
+            let same_label = label(a.addr) == label(dst);
+            let common = (addr_bits(a.addr) ^ addr_bits(dst)).leading_zeros();
+            let common = common.min(u32::from(a.prefix.len()));
+            (same, same_scope, on_link, same_label, common)
+        };
+        // Of equals the first one listed stays.
+        let mut best: Option<&Address> = None;
+        for candidate in usable {
+            if best.is_none_or(|best| rank(&candidate) > rank(&best)) {
+                best = Some(candidate);
+            }
+        }
+        best.map(|a| a.addr)
+    }
+
+    /// A new route for a packet in OUTPUT. The link that the rules see stays the old one.
+    pub(crate) fn reroute(&mut self, state: State) -> Vec<(State, Fate)> {
+        let packet = &state.packet;
+        let key = Key {
+            dst: packet.dst.clone(),
+            src: Some(packet.src.clone()),
+            iif: None,
+            oif: None,
+            mark: packet.mark,
+            ports: Some((packet.sport.clone(), packet.dport.clone())),
+        };
+        let routed = self.route_out(state, &key);
+        let decide = |(mut state, way): (State, Result<Way, Cause>)| match way {
+            Ok(way) => {
+                if state.packet.way.as_ref().map(|w| (w.oif, w.gateway))
+                    != Some((way.oif, way.gateway))
+                {
+                    self.note_way(&mut state, &way);
+                }
+                state.packet.way = Some(way);
+                (state, Fate::Pass)
+            }
+            Err(cause) => {
+                state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                (state, Fate::Drop(cause))
+            }
+        };
+        routed.into_iter().map(decide).collect()
+    }
+
+    pub(crate) fn note_way(&self, state: &mut State, way: &Way) {
+        let did = if way.is_local {
+            let addr = state.ip(&state.packet.dst.clone());
+            Did::RoutedLocal {
+                addr: addr.unwrap_or_else(|| net::addr_of(state.family, 0)),
+            }
+        } else {
+            Did::Routed {
+                oif: self.link_name(way.oif),
+                gateway: way.gateway,
+                preferred_source: way.source,
+            }
+        };
+        state.note(Stage::Routing, None, did);
+    }
+
+    /// Routes a packet that came in (route.c, ip_route_input_slow; ip6_input and ip6_forward
+    /// for IPv6).
+    pub(crate) fn route_in(&mut self, state: State) -> Vec<(State, Inbound)> {
+        let (odd, state) = self.martians(state);
+        let mut decided: Vec<(State, Inbound)> = odd
+            .into_iter()
+            .map(|state| (state, Inbound::Lost(Cause::Martian)))
+            .collect();
+        let Some(state) = state else { return decided };
+        let packet = &state.packet;
+        let key = Key {
+            dst: packet.dst.clone(),
+            src: Some(packet.src.clone()),
+            iif: packet.iif,
+            oif: None,
+            mark: packet.mark,
+            ports: Some((packet.sport.clone(), packet.dport.clone())),
+        };
+        for (state, found) in self.fib_lookup(state, &key) {
+            decided.extend(self.decide_in(state, &key, found));
+        }
+        for (state, inbound) in &mut decided {
+            match inbound {
+                Inbound::Local => {
+                    let addr = state.ip(&state.packet.dst.clone());
+                    let addr = addr.unwrap_or_else(|| net::addr_of(state.family, 0));
+                    state.note(Stage::Routing, None, Did::RoutedLocal { addr });
+                }
+                Inbound::Forward(way) => {
+                    let way = way.clone();
+                    self.note_way(state, &way);
+                }
+                Inbound::Lost(cause) | Inbound::Answered(cause, _) => {
+                    state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                }
+            }
+        }
+        decided
+    }
+
+    fn decide_in(&mut self, state: State, key: &Key, found: Found<'h>) -> Vec<(State, Inbound)> {
+        let family = state.family;
+        let device = self.link_name(state.packet.iif.unwrap_or(0));
+        let forwards = self.host.sysctls.forwarding(family, &device);
+        if !self.host.given.sysctls {
+            self.assume("settings are the kernel's defaults: no sysctls were given");
+        }
+        // With forwarding off nothing is answered either (route.c, ip_error).
+        let refuse = |cause: Cause, code: u8| {
+            if forwards || family == Family::V6 {
+                Inbound::Answered(cause, code)
+            } else {
+                Inbound::Lost(Cause::ForwardingOff)
+            }
+        };
+        let v6 = family == Family::V6;
+        let inbound = match &found {
+            Found::Nothing => refuse(Cause::NoRoute, 0),
+            Found::Refuses(Refusal::Blackhole) => Inbound::Lost(Cause::Blackhole),
+            Found::Refuses(Refusal::Unreachable) => {
+                refuse(Cause::Unreachable, if v6 { 0 } else { 1 })
+            }
+            Found::Refuses(Refusal::Prohibit) => refuse(Cause::Prohibited, if v6 { 1 } else { 13 }),
+            Found::Route(route, _) => match route.kind {
+                RouteKind::Local | RouteKind::Anycast => Inbound::Local,
+                RouteKind::Broadcast | RouteKind::Multicast => Inbound::Lost(Cause::NotUnicast),
+                RouteKind::Unicast => match self.way_forward(&state, key, found.clone()) {
+                    Ok(_) if !forwards => Inbound::Lost(Cause::ForwardingOff),
+                    Ok(way) => Inbound::Forward(way),
+                    Err(cause) => refuse(cause, 0),
+                },
+                RouteKind::Blackhole
+                | RouteKind::Unreachable
+                | RouteKind::Prohibit
+                | RouteKind::Throw => refuse(Cause::NoRoute, 0),
+            },
+        };
+        let oif = match &inbound {
+            Inbound::Local => 0,
+            Inbound::Forward(way) => way.oif,
+            Inbound::Lost(_) | Inbound::Answered(..) => return vec![(state, inbound)],
+        };
+        if v6 {
+            return vec![(state, inbound)];
+        }
+        let checked = self.validate_source(state, oif);
+        let outcome = |(state, cause): (State, Option<Cause>)| match cause {
+            None => (state, inbound.clone()),
+            Some(cause) => (state, Inbound::Lost(cause)),
+        };
+        checked.into_iter().map(outcome).collect()
+    }
+
+    /// A forwarded packet keeps its source, loopback or not.
+    fn way_forward(&self, state: &State, key: &Key, found: Found<'h>) -> Result<Way, Cause> {
+        let key = Key {
+            src: None,
+            ..key.clone()
+        };
+        self.way_of(state, &key, found)
+    }
+
+    /// Packets whose addresses the kernel refuses on any link, and the others.
+    fn martians(&self, state: State) -> (Vec<State>, Option<State>) {
+        let device = self.link_name(state.packet.iif.unwrap_or(0));
+        let mut odd_sources = Vec::new();
+        let mut odd_destinations = Vec::new();
+        let block = |text: &str| {
+            let prefix: Prefix = text.parse().expect("a literal prefix");
+            (prefix.first(), prefix.last())
+        };
+        match state.family {
+            Family::V4 => {
+                odd_sources.extend([
+                    block("0.0.0.0/8"),
+                    block("224.0.0.0/4"),
+                    block("255.255.255.255/32"),
+                ]);
+                odd_destinations.push(block("0.0.0.0/8"));
+                if !self.host.sysctls.route_localnet(&device) {
+                    odd_sources.push(block("127.0.0.0/8"));
+                    odd_destinations.push(block("127.0.0.0/8"));
+                }
+            }
+            Family::V6 => odd_sources.push(block("ff00::/8")),
+        }
+        let dst = state.packet.dst.clone();
+        let src = state.packet.src.clone();
+        let (odd, state) = take(state, &dst, &Ranges::of(odd_destinations));
+        let mut all: Vec<State> = odd.into_iter().collect();
+        let Some(state) = state else {
+            return (all, None);
+        };
+        let (odd, state) = take(state, &src, &Ranges::of(odd_sources));
+        all.extend(odd);
+        (all, state)
+    }
+
+    /// The reverse path filter, and own addresses from outside (fib_frontend.c,
+    /// fib_validate_source). `oif` is where the packet is to go on; 0 for this host.
+    fn validate_source(&mut self, state: State, oif: u32) -> Vec<(State, Option<Cause>)> {
+        let iif = state.packet.iif.unwrap_or(0);
+        let device = self.link_name(iif);
+        let sysctls = &self.host.sysctls;
+        let filter = sysctls.rp_filter(&device);
+        let accept_local = sysctls.accept_local(&device);
+        let redirects = sysctls.number(&format!("net.ipv4.conf.{device}.send_redirects"), 1) != 0
+            || sysctls.number("net.ipv4.conf.all.send_redirects", 1) != 0;
+        if filter == 0 && (iif != oif || !redirects) {
+            if accept_local {
+                return vec![(state, None)];
+            }
+            if !self.has_custom_routing() {
+                let own = self.host.addresses.iter().filter(|a| a.addr.is_ipv4());
+                let own = own
+                    .map(|a| (addr_bits(a.addr), addr_bits(a.addr)))
+                    .collect();
+                let src = state.packet.src.clone();
+                let (bad, good) = take(state, &src, &Ranges::of(own));
+                let bad = bad.map(|state| (state, Some(Cause::Martian)));
+                return bad
+                    .into_iter()
+                    .chain(good.map(|state| (state, None)))
+                    .collect();
+            }
+        }
+        self.full_check(state, oif, filter, accept_local)
+    }
+
+    fn full_check(
+        &mut self,
+        state: State,
+        oif: u32,
+        filter: i64,
+        accept_local: bool,
+    ) -> Vec<(State, Option<Cause>)> {
+        let packet = &state.packet;
+        let iif = packet.iif.unwrap_or(0);
+        let device = self.link_name(iif);
+        let valid_mark = self.host.sysctls.src_valid_mark(&device);
+        let key = Key {
+            dst: packet.src.clone(),
+            src: Some(packet.dst.clone()),
+            iif: (oif != 0).then_some(oif),
+            oif: None,
+            mark: if valid_mark { packet.mark } else { 0 },
+            ports: Some((packet.dport.clone(), packet.sport.clone())),
+        };
+        let has_addr = self
+            .host
+            .addresses
+            .iter()
+            .any(|a| a.link == iif && a.addr.is_ipv4());
+        let last_resort = (filter != 0).then_some(Cause::ReversePath);
+        let mut checked = Vec::new();
+        for (state, found) in self.fib_lookup(state, &key) {
+            let Found::Route(route, _) = found else {
+                checked.push((state, last_resort.clone()));
+                continue;
+            };
+            let own = route.kind == RouteKind::Local;
+            let cause = if route.kind != RouteKind::Unicast && !(own && accept_local) {
+                Some(Cause::Martian)
+            } else if route.next_hops.iter().any(|hop| hop.link == Some(iif)) {
+                None
+            } else if !has_addr {
+                last_resort.clone()
+            } else {
+                (filter == 1).then_some(Cause::ReversePath)
+            };
+            checked.push((state, cause));
+        }
+        checked
+    }
+
+    /// Whether policy rules or local routes were added, so that own addresses alone do not
+    /// tell what is local.
+    fn has_custom_routing(&self) -> bool {
+        let default = [(0, 255), (32766, 254), (32767, 253)];
+        let mut rules = self
+            .host
+            .routing_rules
+            .iter()
+            .filter(|r| r.family == Family::V4);
+        let custom_rule = rules.any(|rule| match rule.action {
+            host::RoutingAction::Table(table) => {
+                !default.contains(&(rule.priority, table)) || rule.src.is_some()
+            }
+            host::RoutingAction::Goto(_)
+            | host::RoutingAction::Nop
+            | host::RoutingAction::Blackhole
+            | host::RoutingAction::Unreachable
+            | host::RoutingAction::Prohibit
+            | host::RoutingAction::Vrf
+            | host::RoutingAction::Unknown(_) => true,
+        });
+        let is_own = |route: &Route| {
+            let loopback = Prefix::containing(IpAddr::from([127, 0, 0, 0]), 8);
+            route.dst == loopback
+                || self
+                    .host
+                    .addresses
+                    .iter()
+                    .any(|a| route.dst.contains(a.addr) && route.dst.len() == 32)
+        };
+        let mut local = self
+            .host
+            .routes
+            .iter()
+            .filter(|r| r.kind == RouteKind::Local && r.dst.family() == Family::V4);
+        custom_rule || local.any(|route| route.table != 255 || !is_own(route))
+    }
+
+    /// Whether packets of this state may leave over a link: IPv6 loopback addresses never
+    /// cross a wire.
+    pub(crate) fn may_leave(&self, state: &State) -> bool {
+        let loopback = |fact: &Fact| state.ip(fact).is_some_and(|addr| addr.is_loopback());
+        !loopback(&state.packet.src) && !loopback(&state.packet.dst)
+    }
+
+    /// The link a packet is received on is what a socket bound to a device is asked about;
+    /// for packets looped back it is the link that has the address.
+    pub(crate) fn receiving_link(&self, state: &State) -> Option<u32> {
+        let iif = state.packet.iif?;
+        if iif != self.loopback() {
+            return Some(iif);
+        }
+        let dst = state.ip(&state.packet.dst)?;
+        let own = self.host.addresses.iter().find(|a| a.addr == dst);
+        Some(own.map_or(iif, |a| a.link))
+    }
+}
+
+/// The packets whose fact lies in `within`, and the others.
+pub(crate) fn take(state: State, fact: &Fact, within: &Ranges) -> (Option<State>, Option<State>) {
+    match (state.known_addr(fact), fact) {
+        (Some(addr), _) if within.contains(addr) => (Some(state), None),
+        (None, Fact::Client) => state.cut(Dim::Addr, within),
+        _ => (None, Some(state)),
+    }
+}
+
+pub(crate) fn cause_of(refusal: Refusal) -> Cause {
+    match refusal {
+        Refusal::Blackhole => Cause::Blackhole,
+        Refusal::Unreachable => Cause::Unreachable,
+        Refusal::Prohibit => Cause::Prohibited,
+    }
+}
+
+/// The label of an IPv6 address in the kernel's default table (addrlabel.c): what matters is
+/// whether two are equal.
+fn label(addr: IpAddr) -> u8 {
+    let IpAddr::V6(v6) = addr else { return 4 };
+    let first = v6.segments()[0];
+    match first {
+        _ if v6.is_loopback() => 0,
+        0x2002 => 2,
+        0x3ffe => 12,
+        first if first & 0xfe00 == 0xfc00 => 5,
+        0x2001 if v6.segments()[1] == 0 => 6,
+        0 => 3,
+        _ => 1,
+    }
+}
+
+/// Whether a hook's drop is told to a local UDP sender as EPERM: it happens in the call.
+pub(crate) fn is_in_send(hook: Hook) -> bool {
+    match hook {
+        Hook::Output | Hook::Postrouting => true,
+        Hook::Prerouting | Hook::Input | Hook::Forward | Hook::Ingress | Hook::Egress => false,
+    }
+}

@@ -1,0 +1,401 @@
+//! Splits a state into the packets a test holds for and those it does not.
+
+use std::rc::Rc;
+
+use host::nft::Data;
+use net::Family;
+
+use crate::eval::{Eval, Fork};
+use crate::lower::{Doubt, Entry, Side, Test, Value, number};
+use crate::packet::State;
+use crate::ranges::Ranges;
+use crate::value::{Dim, Loaded, Seg};
+
+/// The packets that found an element, with its value; and those that found none.
+pub(crate) type Hits = Vec<(State, Option<Option<Data>>)>;
+
+impl State {
+    /// The packets of the state whose dimension lies in `within`, and the others.
+    pub(crate) fn cut(self, dim: Dim, within: &Ranges) -> (Option<Self>, Option<Self>) {
+        let own = match dim {
+            Dim::Addr => &self.addr,
+            Dim::Port => &self.port,
+        };
+        let (inside, outside) = (own.and(within), own.minus(within));
+        if outside.is_empty() {
+            return (Some(self), None);
+        }
+        if inside.is_empty() {
+            return (None, Some(self));
+        }
+        let with = |mut state: Self, ranges| {
+            match dim {
+                Dim::Addr => state.addr = ranges,
+                Dim::Port => state.port = ranges,
+            }
+            state
+        };
+        (Some(with(self.clone(), inside)), Some(with(self, outside)))
+    }
+}
+
+impl Eval<'_> {
+    /// Whether a test is the same for all packets of the state, and then what.
+    pub(crate) fn decide(&mut self, state: &State, test: &Test) -> Option<bool> {
+        match test {
+            Test::Const(holds) => Some(*holds),
+            Test::In { value, within } => match self.load(state, value) {
+                Loaded::Segs(segs) => match &segs[..] {
+                    [Seg::Known(bytes)] => Some(within.contains(number(bytes))),
+                    _ => None,
+                },
+                Loaded::Absent => Some(false),
+                Loaded::Parts(_) | Loaded::Unknown(_) => None,
+            },
+            Test::Present(value) => match self.load(state, value) {
+                Loaded::Absent => Some(false),
+                Loaded::Segs(_) | Loaded::Unknown(_) => Some(true),
+                Loaded::Parts(_) => None,
+            },
+            Test::HasConnection => Some(state.conn.is_some()),
+            Test::Not(test) => self.decide(state, test).map(|holds| !holds),
+            Test::All(tests) => {
+                for test in tests {
+                    match self.decide(state, test) {
+                        Some(true) => {}
+                        other => return other,
+                    }
+                }
+                Some(true)
+            }
+            Test::Any(tests) => {
+                for test in tests {
+                    match self.decide(state, test) {
+                        Some(false) => {}
+                        other => return other,
+                    }
+                }
+                Some(false)
+            }
+            Test::InSet { .. } | Test::InIpSet(_) | Test::AddrType { .. } | Test::Doubt(_) => None,
+        }
+    }
+
+    /// Splits a state by a test. Undecidable tests give both, each with its branch recorded.
+    pub(crate) fn split(&mut self, state: State, test: &Test) -> Vec<(State, bool)> {
+        if let Some(holds) = self.decide(&state, test) {
+            return vec![(state, holds)];
+        }
+        match test {
+            Test::Const(holds) => vec![(state, *holds)],
+            Test::HasConnection => vec![(state, false)],
+            Test::In { value, within } => self.split_in(state, value, within),
+            Test::Present(value) => match self.load(&state, value) {
+                Loaded::Parts(parts) => by_part(state, &parts, |bytes| bytes.is_some()),
+                Loaded::Segs(_) | Loaded::Absent | Loaded::Unknown(_) => vec![(state, true)],
+            },
+            Test::InSet { set, key } => {
+                let hits = self.look(state, set, key);
+                hits.into_iter()
+                    .map(|(state, hit)| (state, hit.is_some()))
+                    .collect()
+            }
+            Test::InIpSet(matched) => self.in_ipset(state, matched),
+            Test::AddrType {
+                source,
+                types,
+                limit,
+            } => self.by_addr_type(state, *source, *types, *limit),
+            Test::Not(test) => {
+                let parts = self.split(state, test);
+                parts
+                    .into_iter()
+                    .map(|(state, holds)| (state, !holds))
+                    .collect()
+            }
+            Test::All(tests) => self.sequence(state, tests, true),
+            Test::Any(tests) => self.sequence(state, tests, false),
+            Test::Doubt(doubt) => self.fork(state, doubt),
+        }
+    }
+
+    /// Asks tests in turn as long as they give `go_on`.
+    fn sequence(&mut self, state: State, tests: &[Test], go_on: bool) -> Vec<(State, bool)> {
+        let (mut done, mut open) = (Vec::new(), vec![state]);
+        for test in tests {
+            for state in std::mem::take(&mut open) {
+                for (state, holds) in self.split(state, test) {
+                    if holds == go_on {
+                        open.push(state)
+                    } else {
+                        done.push((state, holds))
+                    }
+                }
+            }
+        }
+        done.extend(open.into_iter().map(|state| (state, go_on)));
+        done
+    }
+
+    fn split_in(&mut self, state: State, value: &Value, within: &Ranges) -> Vec<(State, bool)> {
+        let segs = match self.load(&state, value) {
+            Loaded::Segs(segs) => segs,
+            Loaded::Parts(parts) => {
+                return by_part(state, &parts, |bytes| {
+                    bytes.is_some_and(|bytes| within.contains(number(bytes)))
+                });
+            }
+            Loaded::Absent => return vec![(state, false)],
+            Loaded::Unknown(why) => return self.fork(state, &Doubt::Gap(why)),
+        };
+        if let [seg] = &segs[..] {
+            return self.split_seg(state, seg, within);
+        }
+        // Over several fields only one exact value can be told apart field by field.
+        let Some(wanted) = within.single() else {
+            let why = "a comparison over several fields is not modelled";
+            return self.fork(state, &Doubt::Gap(why.into()));
+        };
+        let (mut misses, mut open) = (Vec::new(), vec![state]);
+        let mut left: usize = segs.iter().map(seg_len).sum();
+        for seg in &segs {
+            left -= seg_len(seg);
+            let part = (wanted >> (left * 8)) & mask_of(seg_len(seg));
+            for state in std::mem::take(&mut open) {
+                for (state, holds) in self.split_seg(state, seg, &Ranges::one(part)) {
+                    if holds {
+                        open.push(state)
+                    } else {
+                        misses.push((state, false))
+                    }
+                }
+            }
+        }
+        misses.extend(open.into_iter().map(|state| (state, true)));
+        misses
+    }
+
+    fn split_seg(&mut self, state: State, seg: &Seg, within: &Ranges) -> Vec<(State, bool)> {
+        match seg {
+            Seg::Known(bytes) => vec![(state, within.contains(number(bytes)))],
+            Seg::Free(free) => match free.preimage(within) {
+                Some(values) => both(state.cut(free.dim, &values)),
+                None => {
+                    let why = "a mask over the client's address is not modelled";
+                    self.fork(state, &Doubt::Gap(why.into()))
+                }
+            },
+        }
+    }
+
+    /// Takes both ways of something that cannot be decided.
+    pub(crate) fn fork(&mut self, state: State, doubt: &Doubt) -> Vec<(State, bool)> {
+        let fork = match doubt {
+            Doubt::Gap(why) => Fork::Gap(why.clone()),
+            Doubt::State { holds, fails } => Fork::When(vec![holds.clone(), fails.clone()]),
+            Doubt::Chance(share) => Fork::Chance(vec![*share, 1.0 - share]),
+        };
+        let id = self.new_fork(fork);
+        let mut fails = state.clone();
+        let mut holds = state;
+        holds.choose(id, 0);
+        fails.choose(id, 1);
+        vec![(holds, true), (fails, false)]
+    }
+
+    /// Looks a key up in a set of the table that is being evaluated.
+    pub(crate) fn look(&mut self, state: State, set: &Rc<str>, key: &[Value]) -> Hits {
+        let Some(lookup) = self.lookup(set) else {
+            return self.unknown_set(state, set);
+        };
+        if lookup.unread {
+            return self.unknown_set(state, set);
+        }
+        if let Some(present) = self.was_added(&state, set, key) {
+            return vec![(state, present.then_some(None))];
+        }
+        let mut segs = Vec::with_capacity(key.len());
+        for value in key {
+            match self.load(&state, value) {
+                Loaded::Segs(parts) if parts.len() == 1 => segs.extend(parts),
+                Loaded::Absent => return vec![(state, None)],
+                Loaded::Unknown(why) => {
+                    return self.unknown_key(state, &why);
+                }
+                Loaded::Segs(_) | Loaded::Parts(_) => {
+                    return self.unknown_key(state, "a key that is not modelled");
+                }
+            }
+        }
+        let mut hits = Hits::new();
+        let mut rest = vec![state];
+        for entry in &lookup.entries {
+            let Some(cuts) = entry_cuts(entry, &segs) else {
+                continue;
+            };
+            let Some(cuts) = cuts else {
+                let why = "a mask over the client's address is not modelled";
+                hits.extend(rest.drain(..).flat_map(|s| self.unknown_key(s, why)));
+                break;
+            };
+            self.take(&mut rest, &mut hits, &cuts, entry);
+            if rest.is_empty() {
+                break;
+            }
+        }
+        if let Some(entry) = &lookup.catch_all {
+            self.take(&mut rest, &mut hits, &[], entry);
+        }
+        hits.extend(rest.into_iter().map(|state| (state, None)));
+        hits
+    }
+
+    /// Moves the packets that an element covers from `rest` to `hits`.
+    fn take(
+        &mut self,
+        rest: &mut Vec<State>,
+        hits: &mut Hits,
+        cuts: &[(Dim, Ranges)],
+        entry: &Entry,
+    ) {
+        for state in std::mem::take(rest) {
+            let mut inside = Some(state);
+            for (dim, ranges) in cuts {
+                let Some(state) = inside.take() else { break };
+                let (cut, outside) = state.cut(*dim, ranges);
+                rest.extend(outside);
+                inside = cut;
+            }
+            let Some(state) = inside else { continue };
+            match &entry.doubt {
+                None => hits.push((state, Some(entry.data.clone()))),
+                Some(doubt) => {
+                    let ways = self.fork(state, doubt);
+                    let hit =
+                        |(state, holds): (State, bool)| (state, holds.then(|| entry.data.clone()));
+                    hits.extend(ways.into_iter().map(hit));
+                }
+            }
+        }
+    }
+
+    fn unknown_set(&mut self, state: State, set: &str) -> Hits {
+        self.unknown_key(state, &format!("the elements of set {set} were not read"))
+    }
+
+    fn unknown_key(&mut self, state: State, why: &str) -> Hits {
+        let ways = self.fork(state, &Doubt::Gap(why.into()));
+        ways.into_iter()
+            .map(|(state, holds)| (state, holds.then_some(None)))
+            .collect()
+    }
+
+    /// Whether this packet put the same key into the set, or took it out.
+    fn was_added(&self, state: &State, set: &Rc<str>, key: &[Value]) -> Option<bool> {
+        let table = self.table?;
+        let mut at = state.added.as_ref();
+        while let Some(added) = at {
+            if added.set.0 == table && added.set.1 == *set && added.key == key {
+                return Some(added.op != host::nft::SetOp::Delete);
+            }
+            at = added.before.as_ref();
+        }
+        None
+    }
+
+    /// What `addrtype` says. IPv4 asks the local table for one type; IPv6 tests several
+    /// things at once (xt_addrtype.c, match_type6).
+    fn by_addr_type(
+        &mut self,
+        state: State,
+        source: bool,
+        types: u16,
+        limit: Option<Side>,
+    ) -> Vec<(State, bool)> {
+        let fact = if source {
+            &state.packet.src
+        } else {
+            &state.packet.dst
+        };
+        let device = match limit {
+            None => None,
+            Some(Side::In) => state.packet.iif,
+            Some(Side::Out) => state.packet.oif,
+        };
+        let addrs = match state.addrs(fact) {
+            Ok(addrs) => addrs,
+            Err(why) => return self.fork(state, &Doubt::Gap(why.into())),
+        };
+        let within = match state.family {
+            Family::V4 => self.addrs_of_types(&addrs, types, device),
+            Family::V6 => self.addrs_of_types_v6(&addrs, types, device),
+        };
+        match state.known_addr(fact) {
+            Some(addr) => vec![(state, within.contains(addr))],
+            None => both(state.cut(Dim::Addr, &within)),
+        }
+    }
+}
+
+fn both((inside, outside): (Option<State>, Option<State>)) -> Vec<(State, bool)> {
+    let inside = inside.map(|state| (state, true));
+    inside
+        .into_iter()
+        .chain(outside.map(|state| (state, false)))
+        .collect()
+}
+
+pub(crate) fn by_part(
+    state: State,
+    parts: &[(Ranges, Option<Vec<u8>>)],
+    holds: impl Fn(Option<&[u8]>) -> bool,
+) -> Vec<(State, bool)> {
+    let (mut cut, mut rest) = (Vec::new(), Some(state));
+    for (ranges, bytes) in parts {
+        let Some(state) = rest.take() else { break };
+        let (inside, outside) = state.cut(Dim::Addr, ranges);
+        cut.extend(inside.map(|state| (state, holds(bytes.as_deref()))));
+        rest = outside;
+    }
+    cut.extend(rest.map(|state| (state, false)));
+    cut
+}
+
+fn seg_len(seg: &Seg) -> usize {
+    match seg {
+        Seg::Known(bytes) => bytes.len(),
+        Seg::Free(free) => free.len(),
+    }
+}
+
+fn mask_of(bytes: usize) -> u128 {
+    if bytes >= 16 {
+        u128::MAX
+    } else {
+        (1 << (bytes * 8)) - 1
+    }
+}
+
+/// What an element asks of the free dimensions; `None` if a known field already misses it,
+/// `Some(None)` if a mask is too odd.
+#[expect(
+    clippy::option_option,
+    reason = "a miss and a doubt are different answers"
+)]
+fn entry_cuts(entry: &Entry, segs: &[Seg]) -> Option<Option<Vec<(Dim, Ranges)>>> {
+    let mut cuts = Vec::new();
+    for (seg, &(first, last)) in segs.iter().zip(&entry.ranges) {
+        match seg {
+            Seg::Known(bytes) => {
+                if !(first..=last).contains(&number(bytes)) {
+                    return None;
+                }
+            }
+            Seg::Free(free) => match free.preimage(&Ranges::span(first, last)) {
+                Some(values) => cuts.push((free.dim, values)),
+                None => return Some(None),
+            },
+        }
+    }
+    Some(Some(cuts))
+}

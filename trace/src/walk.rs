@@ -1,0 +1,560 @@
+//! A connection from its first packet on: the request, the answer, the last packet of the
+//! handshake, and what the client makes of it.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use host::xt::RejectWith;
+use net::{Endpoint, Family, Proto, addr_bits};
+
+use crate::answer::{Cause, Client, Did, Server, Stage, Verdict};
+use crate::deliver::Taker;
+use crate::errno;
+use crate::eval::Eval;
+use crate::journey::Landing;
+use crate::packet::{Fact, Kind, State, Tracking, User};
+use crate::route::Key;
+use crate::routing::is_in_send;
+
+/// How the connections of a state end.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub(crate) state: State,
+    /// How many steps belong to the request.
+    pub(crate) request: usize,
+    pub(crate) verdict: Verdict,
+    pub(crate) client: Client,
+    pub(crate) cause: Cause,
+    pub(crate) to: Option<Endpoint>,
+    pub(crate) oif: Option<String>,
+    pub(crate) seen_source: Option<IpAddr>,
+    pub(crate) masquerade: bool,
+    pub(crate) server: Option<Server>,
+    /// What is not known.
+    pub(crate) unknown: Option<Rc<str>>,
+}
+
+/// Where an answer ends up.
+enum Reach {
+    Arrives,
+    Lost(Cause),
+    Unknown(Rc<str>),
+}
+
+/// A client, for packets that go to it and come from it.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// Index of the link its packets come in on; `None` for a process here.
+    pub(crate) iif: Option<u32>,
+    /// Its address as the packet has it.
+    pub(crate) source: Fact,
+}
+
+impl Eval<'_> {
+    /// Follows connections from outside, or from a process here, to all their ends.
+    pub(crate) fn connect(&mut self, state: State, entry: &Entry) -> Vec<End> {
+        let mut ends = Vec::new();
+        let landed = if entry.iif.is_some() {
+            self.come_in(state)
+        } else {
+            self.go_out(state)
+        };
+        for (state, landing) in landed {
+            self.end_request(state, landing, entry, &mut ends);
+        }
+        ends
+    }
+
+    fn end_request(&mut self, state: State, landing: Landing, entry: &Entry, ends: &mut Vec<End>) {
+        let is_local = entry.iif.is_none();
+        let datagram = state.packet.proto != Proto::TCP;
+        match landing {
+            Landing::Here => self.at_sockets(state, entry, ends),
+            Landing::Left { oif } => self.after_leaving(state, oif, entry, ends),
+            Landing::Lost { cause, hook } => {
+                let in_send = is_local && datagram && hook.is_some_and(is_in_send);
+                let client = match (&cause, in_send) {
+                    (Cause::RuleDrops | Cause::PolicyDrops, true) => Client::Errno("EPERM"),
+                    (_, true) => errno::at_once(&cause),
+                    (_, false) => Client::Timeout,
+                };
+                ends.push(End::new(state, Verdict::Dropped, client, cause));
+            }
+            Landing::Rejected { with, hook } => {
+                self.rejected(
+                    state,
+                    with,
+                    is_local && datagram && is_in_send(hook),
+                    entry,
+                    ends,
+                );
+            }
+            Landing::Answered { cause, code } => {
+                let with = match state.family {
+                    Family::V4 => RejectWith::Icmp(code),
+                    Family::V6 => RejectWith::Icmp6(code),
+                };
+                self.kernel_answers(state, with, cause, entry, ends);
+            }
+            Landing::Queued => {
+                let why = "a program in user space decides (NFQUEUE)";
+                ends.push(End::unknown(state, why.into()));
+            }
+            Landing::Unknown(why) => ends.push(End::unknown(state, why)),
+        }
+    }
+
+    fn rejected(
+        &mut self,
+        state: State,
+        with: RejectWith,
+        in_send: bool,
+        entry: &Entry,
+        ends: &mut Vec<End>,
+    ) {
+        if in_send {
+            // The call that sends fails; the error that follows is seen by the next one.
+            let client = Client::Errno("EPERM");
+            ends.push(End::new(
+                state,
+                Verdict::Rejected,
+                client,
+                Cause::RuleRejects(with),
+            ));
+            return;
+        }
+        self.kernel_answers(state, with, Cause::RuleRejects(with), entry, ends);
+    }
+
+    /// The kernel answers with an error that carries the packet's connection.
+    fn kernel_answers(
+        &mut self,
+        state: State,
+        with: RejectWith,
+        cause: Cause,
+        entry: &Entry,
+        ends: &mut Vec<End>,
+    ) {
+        let proto = state.packet.proto;
+        let request = state.steps().len();
+        let tracking = if state.conn.is_some() {
+            Tracking::Related
+        } else {
+            Tracking::None
+        };
+        let facts = Refused {
+            request,
+            proto,
+            with,
+            cause,
+        };
+        self.refuse(state, tracking, &facts, entry, ends);
+    }
+
+    /// Sends the error to the client, and says what it makes of it.
+    fn refuse(
+        &mut self,
+        state: State,
+        tracking: Tracking,
+        refused: &Refused,
+        entry: &Entry,
+        ends: &mut Vec<End>,
+    ) {
+        let answer = self.error_packet(state, refused.with, tracking);
+        for (state, reach) in self.to_client(answer, entry) {
+            let mut end = match reach {
+                Reach::Arrives => {
+                    let (verdict, client) = errno::seen(refused.with, refused.proto);
+                    End::new(state, verdict, client, refused.cause.clone())
+                }
+                Reach::Lost(lost) => {
+                    let cause = Cause::AnswerLost(Box::new(lost));
+                    End::new(state, Verdict::Dropped, Client::Timeout, cause)
+                }
+                Reach::Unknown(why) => End::unknown(state, why),
+            };
+            end.request = refused.request;
+            ends.push(end);
+        }
+    }
+
+    /// A reset or an ICMP error about the packet of a state.
+    fn error_packet(&self, state: State, with: RejectWith, tracking: Tracking) -> State {
+        let kind = match with {
+            RejectWith::TcpReset => Kind::Reset,
+            RejectWith::Icmp(code) => Kind::IcmpError(3, code),
+            RejectWith::Icmp6(code) => Kind::IcmpError(1, code),
+        };
+        let mut answer = answer_to(state, kind);
+        answer.tracking = tracking;
+        answer.packet.user = User::Nobody;
+        if with == RejectWith::TcpReset {
+            return answer;
+        }
+        let is_v4 = answer.family == Family::V4;
+        answer.packet.proto = if is_v4 { Proto::ICMP } else { Proto::ICMP6 };
+        // The error comes from the address asked, if that is an own one; else from the one
+        // that the way back gives.
+        let asked = answer.ip(&answer.packet.src.clone());
+        let own = asked.is_some_and(|addr| {
+            addr.is_loopback() || self.host.addresses.iter().any(|own| own.addr == addr)
+        });
+        if !own {
+            answer.packet.src = Fact::Unknown("the source of an ICMP error");
+        }
+        answer
+    }
+
+    /// At the sockets: somebody takes it, or the kernel refuses.
+    fn at_sockets(&mut self, state: State, entry: &Entry, ends: &mut Vec<End>) {
+        for (mut state, taker) in self.takers(state) {
+            match taker {
+                Taker::Unknown => {
+                    ends.push(End::unknown(
+                        state,
+                        "the sockets of this host were not read".into(),
+                    ));
+                }
+                Taker::Socket(socket) => {
+                    state.note(Stage::Socket, None, Did::Delivered);
+                    let server = Server {
+                        socket: socket.clone(),
+                        reached: true,
+                    };
+                    self.served(state, server, entry, ends);
+                }
+                Taker::Nobody { bound } => {
+                    let cause = if bound.is_some() {
+                        Cause::BoundOnly
+                    } else {
+                        Cause::NothingListens
+                    };
+                    state.note(Stage::Socket, None, Did::Stops(cause.clone()));
+                    self.nobody(state, cause, entry, ends);
+                }
+            }
+        }
+    }
+
+    /// A closed port: TCP resets within the connection, others get an ICMP error about it.
+    fn nobody(&mut self, state: State, cause: Cause, entry: &Entry, ends: &mut Vec<End>) {
+        let request = state.steps().len();
+        let proto = state.packet.proto;
+        let with = match (proto, state.family) {
+            (Proto::TCP, _) => RejectWith::TcpReset,
+            (_, Family::V4) => RejectWith::Icmp(3),
+            (_, Family::V6) => RejectWith::Icmp6(4),
+        };
+        let tracking = match (proto, &state.conn) {
+            (Proto::TCP, _) | (_, None) => Tracking::None,
+            (_, Some(_)) => Tracking::Related,
+        };
+        let refused = Refused {
+            request,
+            proto,
+            with,
+            cause,
+        };
+        self.refuse(state, tracking, &refused, entry, ends);
+    }
+
+    /// A server here has the request: its answer, and the client's last packet.
+    fn served(&mut self, state: State, server: Server, entry: &Entry, ends: &mut Vec<End>) {
+        let request = state.clone();
+        let mut answer = answer_to(state, Kind::Answer);
+        answer.packet.user = User::Server(server.socket.uid);
+        answer.packet.mark = server.socket.mark.unwrap_or(0);
+        let reached = self.to_client(answer, entry);
+        let facts = Facts {
+            request: &request,
+            server: Some(server),
+            oif: None,
+        };
+        self.answered(reached, &facts, entry, ends);
+    }
+
+    /// The packet has left this host: whatever answers there answers over the same link.
+    fn after_leaving(&mut self, state: State, oif: u32, entry: &Entry, ends: &mut Vec<End>) {
+        let request = state.clone();
+        let mut answer = answer_to(state, Kind::Answer);
+        answer.packet.iif = Some(oif);
+        answer.note(Stage::Start, None, Did::AnswerStarts);
+        let landed = self.come_in(answer);
+        let reached = landed.into_iter().map(|(state, landing)| {
+            let reach = self.reach(&state, landing, entry);
+            (state, reach)
+        });
+        let reached = reached.collect();
+        let facts = Facts {
+            request: &request,
+            server: None,
+            oif: Some(self.link_name(oif)),
+        };
+        self.answered(reached, &facts, entry, ends);
+    }
+
+    /// What becomes of a connection whose answer was followed.
+    fn answered(
+        &mut self,
+        reached: Vec<(State, Reach)>,
+        facts: &Facts,
+        entry: &Entry,
+        ends: &mut Vec<End>,
+    ) {
+        for (state, reach) in reached {
+            match reach {
+                Reach::Lost(cause) => {
+                    let cause = Cause::AnswerLost(Box::new(cause));
+                    let end = End::new(state, Verdict::Dropped, Client::Timeout, cause);
+                    ends.push(facts.complete(end));
+                }
+                Reach::Unknown(why) => ends.push(facts.complete(End::unknown(state, why))),
+                Reach::Arrives if state.packet.proto == Proto::TCP => {
+                    self.acknowledge(state, facts, entry, ends);
+                }
+                Reach::Arrives => ends.push(facts.complete(facts.success(state))),
+            }
+        }
+    }
+
+    /// The last packet of the handshake takes the way of the first.
+    fn acknowledge(&mut self, state: State, facts: &Facts, entry: &Entry, ends: &mut Vec<End>) {
+        let arrived = state.trail.clone();
+        let mut ack = facts.request.clone();
+        (ack.addr, ack.port) = (state.addr.clone(), state.port.clone());
+        (ack.conn, ack.choices, ack.added) = (
+            state.conn.clone(),
+            state.choices.clone(),
+            state.added.clone(),
+        );
+        (ack.trail, ack.tracking, ack.reply) = (state.trail.clone(), Tracking::None, false);
+        let (to, sport) = (self.question.to, Fact::Client);
+        let packet = &mut ack.packet;
+        (packet.kind, packet.iif, packet.mark) = (Kind::Ack, entry.iif, 0);
+        (packet.src, packet.sport) = (entry.source.clone(), sport);
+        (packet.dst, packet.dport) = (Fact::Known(addr_bits(to.addr)), Fact::Known(to.port.into()));
+        (packet.user, packet.from_wire) = match entry.iif {
+            Some(_) => (User::Nobody, true),
+            None => (User::Client, false),
+        };
+        ack.note(Stage::Start, None, Did::AckStarts);
+        let landed = match entry.iif {
+            Some(_) => self.come_in(ack),
+            None => self.send(ack),
+        };
+        for (state, landing) in landed {
+            let same = same_end(&state, facts.request);
+            let arrives = match &landing {
+                Landing::Here => facts.oif.is_none() && same,
+                Landing::Left { .. } => facts.oif.is_some() && same,
+                Landing::Lost { .. }
+                | Landing::Rejected { .. }
+                | Landing::Answered { .. }
+                | Landing::Queued
+                | Landing::Unknown(_) => false,
+            };
+            let end = match landing {
+                // The way of the packet adds nothing to the story.
+                _ if arrives => {
+                    let mut state = state;
+                    state.trail.clone_from(&arrived);
+                    facts.success(state)
+                }
+                Landing::Unknown(why) => End::unknown(state, why),
+                Landing::Queued => End::unknown(state, "a program in user space decides".into()),
+                other => {
+                    let cause = match other {
+                        Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => cause,
+                        Landing::Rejected { with, .. } => Cause::RuleRejects(with),
+                        Landing::Here
+                        | Landing::Left { .. }
+                        | Landing::Queued
+                        | Landing::Unknown(_) => Cause::WrongSource,
+                    };
+                    let cause = Cause::HandshakeLost(Box::new(cause));
+                    End::new(state, Verdict::Dropped, Client::Silent, cause)
+                }
+            };
+            ends.push(facts.complete(end));
+        }
+    }
+
+    /// Routes a packet of a local process and sends it out.
+    fn send(&mut self, state: State) -> Vec<(State, Landing)> {
+        let packet = &state.packet;
+        let key = Key {
+            dst: packet.dst.clone(),
+            src: match &packet.src {
+                Fact::Unknown(_) => None,
+                known => Some(known.clone()),
+            },
+            iif: None,
+            oif: None,
+            mark: packet.mark,
+            ports: Some((packet.sport.clone(), packet.dport.clone())),
+        };
+        let mut landed = Vec::new();
+        for (mut state, way) in self.route_out(state, &key) {
+            match way {
+                Ok(way) => {
+                    if let (Fact::Unknown(_), Some(source)) = (&state.packet.src, way.source) {
+                        state.packet.src = Fact::Known(addr_bits(source));
+                    }
+                    state.packet.way = Some(way);
+                    landed.extend(self.go_out(state));
+                }
+                Err(cause) => {
+                    state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                    landed.push((state, Landing::Lost { cause, hook: None }));
+                }
+            }
+        }
+        landed
+    }
+
+    /// Sends an answer made here to the client.
+    fn to_client(&mut self, mut answer: State, entry: &Entry) -> Vec<(State, Reach)> {
+        answer.note(Stage::Start, None, Did::AnswerStarts);
+        let landed = self.send(answer);
+        let reach = |(state, landing): (State, Landing)| {
+            let reach = self.reach(&state, landing, entry);
+            (state, reach)
+        };
+        landed.into_iter().map(reach).collect()
+    }
+
+    /// Whether an answer that landed is one the client takes.
+    fn reach(&self, state: &State, landing: Landing, entry: &Entry) -> Reach {
+        let arrived = match landing {
+            Landing::Here => entry.iif.is_none(),
+            Landing::Left { .. } => entry.iif.is_some(),
+            Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => {
+                return Reach::Lost(cause);
+            }
+            Landing::Rejected { with, .. } => return Reach::Lost(Cause::RuleRejects(with)),
+            Landing::Queued => {
+                return Reach::Unknown("a program in user space decides (NFQUEUE)".into());
+            }
+            Landing::Unknown(why) => return Reach::Unknown(why),
+        };
+        let to = self.question.to;
+        let packet = &state.packet;
+        let is_error = matches!(packet.kind, Kind::IcmpError(..));
+        let from_asked = state.ip(&packet.src) == Some(to.addr)
+            && state.known_port(&packet.sport) == Some(to.port);
+        let to_client = packet.dst == entry.source
+            || (state.known_addr(&packet.dst).is_some()
+                && state.known_addr(&packet.dst) == state.known_addr(&entry.source));
+        if arrived && to_client && (is_error || from_asked) {
+            Reach::Arrives
+        } else {
+            Reach::Lost(Cause::WrongSource)
+        }
+    }
+}
+
+/// An error that the kernel sends to a client.
+struct Refused {
+    /// How many steps the request took.
+    request: usize,
+    /// The protocol of the request.
+    proto: Proto,
+    with: RejectWith,
+    cause: Cause,
+}
+
+/// What is known of a connection from its request.
+struct Facts<'a> {
+    request: &'a State,
+    server: Option<Server>,
+    oif: Option<String>,
+}
+
+impl Facts<'_> {
+    fn success(&self, state: State) -> End {
+        if self.server.is_some() {
+            End::new(state, Verdict::Delivered, Client::Connected, Cause::Socket)
+        } else {
+            End::new(
+                state,
+                Verdict::Forwarded,
+                Client::WhateverAnswers,
+                Cause::Leaves,
+            )
+        }
+    }
+
+    /// Adds to an end where the request had come to.
+    fn complete(&self, mut end: End) -> End {
+        let packet = &self.request.packet;
+        let mut request = self.request.clone();
+        (request.addr, request.port) = (end.state.addr.clone(), end.state.port.clone());
+        end.request = self.request.steps().len();
+        end.to = request
+            .ip(&packet.dst)
+            .zip(request.known_port(&packet.dport))
+            .map(|(addr, port)| Endpoint { addr, port });
+        end.oif.clone_from(&self.oif);
+        end.server.clone_from(&self.server);
+        let snat = request.conn.as_ref().and_then(|conn| conn.snat.as_ref());
+        if let Some(binding) = snat.filter(|binding| binding.changes) {
+            end.seen_source = request.ip(&binding.addr);
+            end.masquerade = true;
+        }
+        end
+    }
+}
+
+impl End {
+    fn new(state: State, verdict: Verdict, client: Client, cause: Cause) -> Self {
+        Self {
+            request: state.steps().len(),
+            state,
+            verdict,
+            client,
+            cause,
+            to: None,
+            oif: None,
+            seen_source: None,
+            masquerade: false,
+            server: None,
+            unknown: None,
+        }
+    }
+
+    pub(crate) fn unknown(state: State, why: Rc<str>) -> Self {
+        let mut end = Self::new(state, Verdict::Unknown, Client::Unknown, Cause::Gap);
+        end.unknown = Some(why);
+        end
+    }
+
+    /// A local process is told at once that there is no way.
+    pub(crate) fn no_way(state: State, cause: Cause) -> Self {
+        let client = errno::at_once(&cause);
+        Self::new(state, Verdict::Rejected, client, cause)
+    }
+}
+
+/// The packet that goes back: ends swapped, the connection kept.
+fn answer_to(mut state: State, kind: Kind) -> State {
+    let packet = &mut state.packet;
+    std::mem::swap(&mut packet.src, &mut packet.dst);
+    std::mem::swap(&mut packet.sport, &mut packet.dport);
+    packet.kind = kind;
+    packet.mark = 0;
+    packet.iif = None;
+    packet.oif = None;
+    packet.way = None;
+    packet.from_wire = false;
+    packet.user = User::Nobody;
+    state.tracking = Tracking::None;
+    state.reply = state.conn.is_some();
+    state
+}
+
+/// Whether a later packet of the client ends up where the first one did.
+fn same_end(state: &State, request: &State) -> bool {
+    let (a, b) = (&state.packet, &request.packet);
+    state.known_addr(&a.dst) == request.known_addr(&b.dst)
+        && state.known_port(&a.dport) == request.known_port(&b.dport)
+}
