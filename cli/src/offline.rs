@@ -1,10 +1,12 @@
 //! A host put together from a snapshot, from what programs printed, and from short forms.
 
+mod routing;
 mod rules;
+mod sockets;
 
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use host::dump::Dump;
@@ -18,16 +20,17 @@ use crate::out;
 const TOLD: usize = 20;
 
 /// Puts the host together. A snapshot comes first; what files and short forms give takes the
-/// place of that part of it. What is not given is assumed.
+/// place of that part of it. What is not given is left to be assumed.
 pub(crate) fn read(args: &HostArgs) -> anyhow::Result<(Host, Option<Dump>)> {
     let dump = args.snapshot.as_deref().map(snapshot).transpose()?;
     let mut desk = Desk {
         host: dump.as_ref().map(host::wire::host).unwrap_or_default(),
         problems: Vec::new(),
     };
+    routing::read(&mut desk, args)?;
     rules::read(&mut desk, &args.rules)?;
+    sockets::read(&mut desk, args)?;
     desk.sysctls(args)?;
-    desk.sockets(&args.sockets)?;
     desk.say_problems();
     Ok((desk.host, dump))
 }
@@ -50,44 +53,43 @@ fn content(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The host as far as it is put together, and what was wrong with the parts.
+#[derive(Default)]
 struct Desk {
     host: Host,
     problems: Vec<Problem>,
 }
 
 impl Desk {
+    /// Reads a file with one of the parsers, keeping its problems.
+    fn parsed<T>(
+        &mut self,
+        path: &Path,
+        parser: impl FnOnce(&Host, Input<'_>) -> (T, Vec<Problem>),
+    ) -> anyhow::Result<T> {
+        let bytes = content(path)?;
+        let name = path.display().to_string();
+        let input = Input {
+            name: &name,
+            text: &bytes,
+        };
+        let (found, problems) = parser(&self.host, input);
+        self.problems.extend(problems);
+        Ok(found)
+    }
+
     fn sysctls(&mut self, args: &HostArgs) -> anyhow::Result<()> {
         for path in &args.sysctls {
-            let bytes = content(path)?;
-            let (sysctls, problems) = parse::sysctls(input(&name(path), &bytes));
+            let sysctls = self.parsed(path, |_, input| parse::sysctls(input))?;
             for (name, value) in sysctls.iter() {
                 self.host.sysctls.insert(name, value);
             }
             self.host.given.sysctls = true;
-            self.problems.extend(problems);
         }
         for setting in &args.sysctl {
             let (name, value) = setting
                 .split_once('=')
                 .with_context(|| format!("cannot read --sysctl `{setting}`: give NAME=VALUE"))?;
             self.host.sysctls.insert(name.trim(), value);
-        }
-        Ok(())
-    }
-
-    fn sockets(&mut self, paths: &[PathBuf]) -> anyhow::Result<()> {
-        if !paths.is_empty() {
-            self.host.sockets.clear();
-            self.forget(GapKind::Sockets);
-        }
-        for path in paths {
-            let bytes = content(path)?;
-            let links = &self.host.links;
-            let index = |name: &str| links.iter().find(|l| l.name == name).map(|l| l.index);
-            let (sockets, problems) = parse::ss(input(&name(path), &bytes), index);
-            self.host.sockets.extend(sockets);
-            self.host.given.sockets = true;
-            self.problems.extend(problems);
         }
         Ok(())
     }
@@ -115,10 +117,7 @@ impl Desk {
     }
 }
 
-fn input<'a>(name: &'a str, text: &'a [u8]) -> Input<'a> {
-    Input { name, text }
-}
-
-fn name(path: &Path) -> String {
-    path.display().to_string()
+/// The index of a link by its name.
+fn index_of(host: &Host, name: &str) -> Option<u32> {
+    host.link_named(name).map(|link| link.index)
 }

@@ -1,52 +1,129 @@
 //! Rules from several files: saves of iptables and listings of nft, put side by side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use host::parse;
-use host::{GapKind, Language, Table, TableFamily};
+use anyhow::bail;
+use host::parse::{self, Input, Kind};
+use host::{GapKind, Language, Ruleset, Table, TableFamily};
 use net::Family;
 
-use super::{Desk, content, input, name};
+use super::{Desk, content};
 
 /// Reads the files. Tables of a save headed `(nf_tables)` take the place of the same tables
-/// in a listing of nft, which shows them with less.
+/// in a listing of nft, which shows less of them.
 pub(super) fn read(desk: &mut Desk, paths: &[PathBuf]) -> anyhow::Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
-    desk.host.ruleset = host::Ruleset::default();
+    desk.host.ruleset = Ruleset::default();
     desk.forget(GapKind::Rules);
-    let mut saved = Vec::new();
+    let mut rules = Rules::default();
     for path in paths {
+        rules.file(desk, path)?;
+    }
+    rules.place(desk);
+    Ok(())
+}
+
+/// Tables by where they were read.
+#[derive(Default)]
+struct Rules {
+    saved: Vec<Table>,
+    listed: Vec<Table>,
+    legacy_beside: Vec<host::Gap>,
+}
+
+impl Rules {
+    fn file(&mut self, desk: &mut Desk, path: &Path) -> anyhow::Result<()> {
         let bytes = content(path)?;
-        let (tables, save, problems) = parse::iptables_save(input(&name(path), &bytes));
+        let name = path.display().to_string();
+        let input = Input {
+            name: &name,
+            text: &bytes,
+        };
+        match parse::kind(&bytes) {
+            Kind::IptablesSave => self.save(desk, input),
+            Kind::NftText | Kind::NftJson => {
+                bail!("cannot read {name}: listings of nft are not understood yet")
+            }
+            Kind::Snapshot => bail!("cannot read {name} as rules: give it as --snapshot"),
+            Kind::Ss => bail!("cannot read {name} as rules: give it as --sockets"),
+            Kind::Unknown => bail!(
+                "cannot read {name} as rules: it is neither of iptables-save nor of nft list \
+                 ruleset"
+            ),
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, desk: &mut Desk, input: Input<'_>) {
+        let (tables, save, problems) = parse::iptables_save(input);
         desk.host.gaps.extend(save.gaps);
         desk.problems.extend(problems);
+        self.legacy_beside.extend(save.legacy_beside);
         let given = &mut desk.host.given;
         match save.family {
             Some(Family::V4) => given.rules_v4 = true,
             Some(Family::V6) => given.rules_v6 = true,
             None => (given.rules_v4, given.rules_v6) = (true, true),
         }
-        saved.extend(tables);
+        self.saved.extend(tables);
     }
-    desk.host.ruleset.tables = ordered(saved, Vec::new());
-    Ok(())
+
+    /// Puts all tables into the host: legacy ones first, then those of nftables.
+    fn place(self, desk: &mut Desk) {
+        let key = |table: &Table| (table.family, table.name.clone());
+        let saved = self.saved.iter();
+        let replaced: Vec<(TableFamily, String)> = saved
+            .filter(|table| table.language == Language::Nft)
+            .map(key)
+            .collect();
+        let has_legacy = self.saved.iter().any(|t| t.language == Language::Legacy);
+        if !has_legacy {
+            desk.host.gaps.extend(self.legacy_beside);
+        }
+        let listed = self.listed.into_iter();
+        let listed = listed.filter(|table| !replaced.contains(&key(table)));
+        let tables = &mut desk.host.ruleset.tables;
+        tables.extend(self.saved.into_iter().chain(listed));
+        tables.sort_by_key(|table| table.language);
+    }
 }
 
-/// Legacy tables first, then those of nftables; a listed table that was saved as well is left
-/// out.
-fn ordered(saved: Vec<Table>, listed: Vec<Table>) -> Vec<Table> {
-    let key = |table: &Table| (table.family, table.name.clone());
-    let replaced: Vec<(TableFamily, String)> = saved
-        .iter()
-        .filter(|table| table.language == Language::Nft)
-        .map(key)
-        .collect();
-    let listed = listed
-        .into_iter()
-        .filter(|table| !replaced.contains(&key(table)));
-    let mut tables: Vec<Table> = saved.into_iter().chain(listed).collect();
-    tables.sort_by_key(|table| table.language);
-    tables
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(language: Language, chains: usize) -> Table {
+        let chain = host::Chain {
+            name: "INPUT".to_owned(),
+            base: None,
+            handle: None,
+            rules: Vec::new(),
+        };
+        Table {
+            family: TableFamily::Ip,
+            name: "filter".to_owned(),
+            language,
+            handle: None,
+            dormant: false,
+            chains: vec![chain; chains],
+            sets: Vec::new(),
+            objects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_saved_table_replaces_the_listed_one_and_stands_beside_a_legacy_one() {
+        let rules = Rules {
+            saved: vec![table(Language::Nft, 2), table(Language::Legacy, 3)],
+            listed: vec![table(Language::Nft, 1)],
+            legacy_beside: Vec::new(),
+        };
+        let mut desk = Desk::default();
+        rules.place(&mut desk);
+        let tables = desk.host.ruleset.tables.iter();
+        let chains: Vec<_> = tables.map(|table| table.chains.len()).collect();
+        assert_eq!(chains, [3, 2]);
+    }
 }
