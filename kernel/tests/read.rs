@@ -17,7 +17,10 @@ use net::{Endpoint, Proto};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-/// Runs a program in a namespace with `input` on its standard input.
+/// With a lock that root of a user namespace may take as well.
+const IPTABLES_LEGACY_RESTORE: &str = "XTABLES_LOCKFILE=/dev/null iptables-legacy-restore";
+
+/// Runs a command line in a namespace with `input` on its standard input.
 fn run(netns: &Netns, command: &str, input: &str) {
     let status = netns.run(|| {
         let mut child = Command::new("sh")
@@ -97,7 +100,12 @@ fn reading_makes_no_legacy_table() {
 #[test]
 fn a_fresh_namespace_is_read_whole() {
     let dump = read(&Netns::new().unwrap());
-    assert_eq!(dump.unread, []);
+    // Whoever is root of a user namespace only may not ask for BPF programs.
+    assert!(
+        dump.unread
+            .iter()
+            .all(|unread| unread.what == "BPF programs")
+    );
     assert!(dump.sections.contains_key(section::NFT_RULES));
     assert!(has(&dump, section::LINKS, "lo\0"));
 }
@@ -107,7 +115,7 @@ fn a_legacy_table_that_exists_is_found_and_no_other() {
     let netns = Netns::new().unwrap();
     run(
         &netns,
-        "iptables-legacy-restore",
+        IPTABLES_LEGACY_RESTORE,
         "*filter\n:BERTH-OLD -\n-A BERTH-OLD -j DROP\nCOMMIT\n",
     );
     let dump = read(&netns);
@@ -181,12 +189,16 @@ fn the_elements_of_many_sets_are_read_in_the_order_of_the_sets() {
 #[test]
 fn more_rules_than_one_dump_is_good_for_are_all_read() {
     let netns = Netns::new().unwrap();
-    let mut ruleset = String::from("add table ip shop\n");
-    for chain in 0..100 {
-        writeln!(ruleset, "add chain ip shop c{chain}").unwrap();
-        ruleset += &format!("add rule ip shop c{chain} counter\n").repeat(350);
+    run(&netns, "nft add table ip shop", "");
+    for chain in 0..50 {
+        // A batch of all is more than root of a user namespace may send.
+        let add = format!("add rule ip shop c{chain} counter\n").repeat(700);
+        run(
+            &netns,
+            "nft -f -",
+            &format!("add chain ip shop c{chain}\n{add}"),
+        );
     }
-    run(&netns, "nft -f -", &ruleset);
     let dump = read(&netns);
     assert_eq!(messages(dump.section(section::NFT_RULES)).len(), 35_000);
 }
@@ -267,7 +279,7 @@ fn netns_address(netns: &Netns) {
 #[test]
 fn without_privileges_each_part_names_what_it_needs() {
     let netns = Netns::new().unwrap();
-    run(&netns, "iptables-legacy-restore", "*filter\nCOMMIT\n");
+    run(&netns, IPTABLES_LEGACY_RESTORE, "*filter\nCOMMIT\n");
     let dump = netns.run(|| {
         let none = CapabilitySet::empty();
         let sets = CapabilitySets {
