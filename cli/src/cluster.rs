@@ -1,12 +1,14 @@
 //! What is known of the cluster: manifests, and the addresses of pods.
 
+mod free;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use host::xt::{MaskedAddr, Match, Target};
 use host::{Host, RuleBody};
-use net::{Family, Prefix};
+use net::{Family, Prefix, Proto, ServiceName};
 use service::Catalog;
 use service::api::Objects;
 
@@ -99,6 +101,22 @@ impl Cluster {
             Some((_, ranges)) if !ranges.is_empty() => ranges.clone(),
             _ => by_rules(host),
         }
+    }
+}
+
+impl trace::Names for Cluster {
+    fn at_node_port(&self, proto: Proto, port: u16) -> Option<ServiceName> {
+        let mut promises = self.catalog.at_node_port(proto, port);
+        promises.next().map(|promise| promise.name.clone())
+    }
+
+    fn ready(&self, service: &ServiceName) -> Option<usize> {
+        let promise = self.catalog.promise(service)?;
+        Some(promise.backends.iter().filter(|b| b.is_ready).count())
+    }
+
+    fn free_node_port(&self, host: &Host, proto: Proto) -> Option<u16> {
+        free::node_port(host, proto, &self.catalog.node_ports(proto))
     }
 }
 

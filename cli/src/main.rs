@@ -9,7 +9,6 @@ mod offline;
 mod out;
 mod probe;
 mod source;
-mod stub;
 mod target;
 
 use std::process::ExitCode;

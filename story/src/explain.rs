@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::finding::FindingDoc;
+use trace::FindingDoc;
 
 /// One finding in full: what it is, what one sees, how to check and how to put it right.
 pub fn render(doc: &FindingDoc) -> String {

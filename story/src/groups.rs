@@ -76,17 +76,12 @@ fn label(story: &Story, members: &[usize]) -> String {
             parts.extend(some_of(story, kind, &mine));
         }
     }
-    let named = parts.len().min(NAMED + 1);
     if parts.len() > NAMED + 1 {
         let more = parts.len() - NAMED;
         parts.truncate(NAMED);
-        return format!("{} and {more} more kinds of source", parts.join(", "));
+        parts.push(format!("{more} more kinds of source"));
     }
-    match parts.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) if named > 1 => format!("{} and {last}", rest.join(", ")),
-        _ => String::new(),
-    }
+    words::listed(&parts, "and")
 }
 
 /// Some of the sources of a kind: by interface where that tells them apart, else by address.

@@ -3,9 +3,8 @@
 mod document;
 mod schema;
 
-use trace::{Answer, From, Outcome, Server, Step};
+use trace::{Answer, Finding, From, Outcome, Server, Severity, Step};
 
-use crate::finding::{Finding, Severity};
 use crate::words::{self, rule_at, rule_text};
 use crate::{Names, Story};
 

@@ -4,7 +4,6 @@
 
 pub mod escape;
 pub mod explain;
-mod finding;
 pub mod json;
 pub mod term;
 pub mod words;
@@ -15,9 +14,7 @@ mod strip;
 mod telling;
 
 use host::Host;
-use trace::{Answer, Question};
-
-pub use finding::{Finding, FindingDoc, Fix, Severity};
+use trace::{Answer, Finding, Question};
 
 pub use names::{Names, PodLabel};
 

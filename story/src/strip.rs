@@ -43,10 +43,24 @@ struct Node {
     is_eventful: bool,
 }
 
+/// A drawing.
+pub(crate) struct Strip {
+    /// Where packets start: an interface, or this host.
+    pub(crate) start: String,
+    /// The stages behind it: two drawings of the same way differ in the interface only.
+    pub(crate) way: Vec<String>,
+    /// The drawing itself.
+    pub(crate) lines: Vec<String>,
+}
+
 /// Draws the way of the first packet in `width` columns, on several lines where that is not
 /// enough even without the stages in which nothing happened.
-pub(crate) fn draw(story: &Story, outcome: &Outcome, width: usize) -> Vec<String> {
+pub(crate) fn draw(story: &Story, outcome: &Outcome, width: usize) -> Strip {
     let mut nodes = nodes(outcome);
+    let start = nodes
+        .first()
+        .map_or(String::new(), |node| node.label.clone());
+    let way: Vec<String> = nodes.iter().skip(1).map(|n| n.label.clone()).collect();
     let end = end(story, outcome);
     let missed = missed(outcome);
     let drawn = |nodes: &[Node]| {
@@ -73,10 +87,12 @@ pub(crate) fn draw(story: &Story, outcome: &Outcome, width: usize) -> Vec<String
         });
     }
     let line = drawn(&nodes);
-    if columns(&line) + columns(&missed) <= width {
-        return vec![line + &missed];
-    }
-    broken(&line, width)
+    let lines = if columns(&line) + columns(&missed) <= width {
+        vec![line + &missed]
+    } else {
+        broken(&line, width)
+    };
+    Strip { start, way, lines }
 }
 
 /// Breaks a strip before its arrows.

@@ -98,7 +98,12 @@ fn matters(story: &Story, steps: &[Step]) -> bool {
         return false;
     };
     match &step.did {
-        Did::Jump { .. } | Did::Goto { .. } | Did::Return | Did::CtMark { .. } => false,
+        // Clearing a mark only tells that its work is done.
+        Did::Mark { mark: 0 }
+        | Did::Jump { .. }
+        | Did::Goto { .. }
+        | Did::Return
+        | Did::CtMark { .. } => false,
         Did::Mark { .. } => later.iter().any(|s| {
             matches!(
                 s.did,

@@ -3,9 +3,8 @@
 mod headline;
 mod paint;
 
-use trace::{Answer, Outcome, Verdict};
+use trace::{Answer, Finding, Outcome, Verdict};
 
-use crate::finding::Finding;
 use crate::groups::{self, Group};
 use crate::telling::{self, Told};
 use crate::{Story, escape, strip, words};
@@ -102,26 +101,35 @@ impl Teller<'_> {
         self.gaps(answer);
     }
 
-    /// The way of each member of a group, drawn once where it is the same.
+    /// The way of each member of a group: one strip for each shape, with the other interfaces
+    /// that have the same.
     fn strips(&mut self, group: &Group, outcome: &Outcome) {
         let width = self.options.width.saturating_sub(2);
-        let first = strip::draw(self.story, outcome, width);
-        let mut others: Vec<(String, Vec<String>)> = Vec::new();
-        for &i in &group.answers[1..] {
-            let answer = &self.story.answers[i];
-            let drawn = strip::draw(self.story, &answer.outcomes[0], width);
-            let kind = words::kind_words(answer.from).to_owned();
-            if drawn != first && others.iter().all(|(_, before)| *before != drawn) {
-                others.push((kind, drawn));
+        let mut shapes: Vec<(strip::Strip, Vec<String>)> = Vec::new();
+        for &i in &group.answers {
+            let other = self.story.answers[i].outcomes.first();
+            let drawn = strip::draw(self.story, other.unwrap_or(outcome), width);
+            match shapes.iter_mut().find(|(one, _)| one.way == drawn.way) {
+                Some((one, others)) if one.start != drawn.start => {
+                    if !others.contains(&drawn.start) {
+                        others.push(drawn.start);
+                    }
+                }
+                Some(_) => {}
+                None => shapes.push((drawn, Vec::new())),
             }
         }
-        for line in first {
-            self.paper.line(&format!("  {line}"));
-        }
-        for (kind, lines) in others.iter().take(TOLD) {
-            self.paper.dim(&format!("  and from {kind}:"));
-            for line in lines {
+        for (strip, others) in &shapes {
+            for line in &strip.lines {
                 self.paper.line(&format!("  {line}"));
+            }
+            if !others.is_empty() {
+                let others = words::listed(others, "and");
+                let said = format!("likewise over {others}");
+                let lines = wrap(&said, width);
+                for line in lines {
+                    self.paper.dim(&format!("  {line}"));
+                }
             }
         }
         self.paper.blank();
@@ -164,7 +172,7 @@ impl Teller<'_> {
             self.paper.blank();
             self.paper.line(&format!("  {head}"));
             let width = self.options.width.saturating_sub(2);
-            for line in strip::draw(self.story, outcome, width) {
+            for line in strip::draw(self.story, outcome, width).lines {
                 self.paper.line(&format!("  {line}"));
             }
             let mut rows = numbered(&told[shared..], shared);

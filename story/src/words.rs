@@ -133,6 +133,15 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// Some words as a list: `a, b and c`.
+pub(crate) fn listed(words: &[String], joint: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} {joint} {last}", rest.join(", ")),
+    }
+}
+
 /// Where a socket listens.
 pub fn socket(socket: &Socket) -> String {
     let (addr, port) = (socket.addr, socket.port);
@@ -238,6 +247,9 @@ fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause) -> String {
         }
         Cause::Martian => "the kernel takes no such source or destination there".to_owned(),
         Cause::NotUnicast => format!("{} is no unicast address", asked.addr),
+        Cause::WrongSource => {
+            "the answer comes from another address or port than the client asked".to_owned()
+        }
         Cause::AnswerLost(inner) => {
             format!("the answer is lost: {}", cause_words(story, outcome, inner))
         }
@@ -270,6 +282,7 @@ pub(crate) fn stop_mark(cause: &Cause) -> &'static str {
         Cause::ReversePath => "rp_filter",
         Cause::Martian => "martian",
         Cause::NotUnicast => "not unicast",
+        Cause::WrongSource => "wrong source",
         Cause::AnswerLost(_) => "answer lost",
         Cause::HandshakeLost(_) => "handshake lost",
         Cause::Queue => "user space",

@@ -7,7 +7,7 @@ use crate::out;
 
 /// Explains one code, or lists them all.
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
-    let docs = crate::stub::FINDINGS;
+    let docs = trace::FINDINGS;
     let Some(code) = &args.code else {
         out::print(&story::explain::list(docs))?;
         return Ok(0);

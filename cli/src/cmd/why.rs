@@ -5,8 +5,8 @@ use host::Host;
 use host::dump::Dump;
 use kernel::Flow;
 use net::Family;
-use story::{Finding, Names, Severity, Story, json, term};
-use trace::{Answer, Question, Verdict};
+use story::{Names, Story, json, term};
+use trace::{Answer, Finding, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
 use crate::cluster::{self, Cluster};
@@ -31,7 +31,8 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         }),
         Target::Port(_) | Target::Service { .. } => None,
     };
-    let read = read(args, flow).context("why")?;
+    let mut read = read(args, flow).context("why")?;
+    let assumed = trace::complete(&mut read.host);
     let asked = target.resolve(args.protocol(), &read.host, &cluster.catalog)?;
     let desk = Desk {
         args,
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         names: names::names(&read.host, read.dump.as_ref(), &cluster.catalog),
         cluster,
         host: read.host,
+        assumed,
     };
     let mut statuses = Vec::new();
     for (i, asked) in asked.iter().enumerate() {
@@ -78,13 +80,15 @@ struct Desk<'a> {
     host: Host,
     cluster: Cluster,
     names: Names,
+    /// What was taken for granted to have a whole host.
+    assumed: Vec<String>,
 }
 
 impl Desk<'_> {
     fn ask(&self, asked: &Asked) -> anyhow::Result<u8> {
         let question = self.question(asked)?;
-        let answers = crate::stub::answer(&self.host, &question);
-        let findings = self.findings(&question, &answers);
+        let answers = self.answers(&question)?;
+        let findings = trace::findings(&self.host, &question, &answers, &self.cluster);
         let probe = self.args.probe.then(|| self.probe(&question)).transpose()?;
         let story = Story {
             host: &self.host,
@@ -119,13 +123,17 @@ impl Desk<'_> {
         Ok(question)
     }
 
-    fn findings(&self, question: &Question, answers: &[Answer]) -> Vec<Finding> {
-        crate::stub::findings(&self.host, question, answers, &self.names)
+    fn answers(&self, question: &Question) -> anyhow::Result<Vec<Answer>> {
+        let mut answers = trace::answer(&self.host, question).context("why")?;
+        for answer in &mut answers {
+            answer.assumed.extend(self.assumed.iter().cloned());
+        }
+        Ok(answers)
     }
 
     fn probe(&self, question: &Question) -> anyhow::Result<story::Probe> {
         let local = probe::question(question);
-        let answers = crate::stub::answer(&self.host, &local);
+        let answers = self.answers(&local)?;
         probe::compare(&local, &answers, self.args.host.netns.as_ref())
     }
 }

@@ -1,9 +1,8 @@
 //! The first line of a story: the verdict, where, and the cause in the user's words.
 
 use host::{Gap, GapKind};
-use trace::{Answer, Outcome, Verdict};
+use trace::{Answer, Finding, Outcome, Severity, Verdict};
 
-use crate::finding::{Finding, Severity};
 use crate::groups::Group;
 use crate::{Story, escape, words};
 

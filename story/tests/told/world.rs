@@ -10,10 +10,10 @@ use host::{
     SocketState, Table, TableFamily, xt,
 };
 use net::{Endpoint, Family, Prefix, Proto};
-use story::{Finding, Fix, Names, PodLabel, Severity, Story};
+use story::{Names, PodLabel, Story};
 use trace::{
-    Answer, Cause, Client, Did, From, Outcome, Question, Region, RuleRef, Server, Stage, Step,
-    Verdict,
+    Answer, Cause, Client, Did, Finding, Fix, From, Outcome, Question, Region, RuleRef, Server,
+    Severity, Stage, Step, Verdict,
 };
 
 pub const UID: &str = "0a1b2c3d-1111-2222-3333-0123456789ab";
