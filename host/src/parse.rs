@@ -12,6 +12,7 @@ mod ss;
 mod sysctl;
 
 pub use ip_json::{ip_addresses, ip_links, ip_routes, ip_rules};
+pub(crate) use iptables_save::words;
 pub use iptables_save::{IptablesSave, iptables_save};
 pub use kind::{Kind, kind};
 pub use problem::{Input, Problem};

@@ -1,1 +1,56 @@
-//! Rules as text, in the words of their own language.
+//! Rules as their own tools write them: what [`crate::parse`] reads.
+//!
+//! An xt rule comes out as iptables-save 1.8 prints it, and reads back as the same rule.
+//! nftables expressions come out much as `nft` lists them; that text is for people alone.
+
+mod line;
+mod nft;
+mod targets;
+mod xt;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Rule, RuleBody};
+
+/// A rule of a chain as one line: `-A CHAIN …` where it is of iptables, else without the
+/// chain, as nftables lists rules inside of it. A rule that was not understood is its text.
+pub fn rule(chain: &str, rule: &Rule) -> String {
+    match &rule.body {
+        RuleBody::Xt(xt) => xt_rule(chain, xt),
+        RuleBody::Nft(exprs) => exprs_line(exprs),
+        RuleBody::Gap(what) => match &rule.text {
+            Some(text) => text.to_string(),
+            None => format!("[{what}]"),
+        },
+    }
+}
+
+/// An xt rule as iptables-save prints it.
+pub fn xt_rule(chain: &str, rule: &crate::xt::Rule) -> String {
+    let mut line = line::Line::default();
+    line.word("-A");
+    line.name(chain);
+    xt::matches(&mut line, &rule.matches);
+    targets::target(&mut line, &rule.target);
+    line.into_string()
+}
+
+/// One test of an xt rule: `-m conntrack --ctstate NEW`.
+pub fn xt_match(item: &crate::xt::Match) -> String {
+    let mut line = line::Line::default();
+    xt::matches(&mut line, std::slice::from_ref(item));
+    line.into_string()
+}
+
+/// The target of an xt rule: `-j REJECT --reject-with tcp-reset`; empty where it has none.
+pub fn xt_target(target: &crate::xt::Target) -> String {
+    let mut line = line::Line::default();
+    targets::target(&mut line, target);
+    line.into_string()
+}
+
+/// Expressions as one line much like that of `nft list ruleset`.
+pub fn exprs_line(exprs: &[crate::nft::Expr]) -> String {
+    nft::exprs(exprs)
+}
