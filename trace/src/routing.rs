@@ -227,6 +227,15 @@ impl<'h> Eval<'h> {
             .collect();
         let Some(state) = state else { return decided };
         let packet = &state.packet;
+        // What a translation sends to ::1 finds no route on a link (measured; IPv4 has
+        // route_localnet for this, IPv6 has nothing).
+        let to_loopback = state.ip(&packet.dst).is_some_and(|addr| addr.is_loopback());
+        if state.family == Family::V6 && to_loopback {
+            let mut state = state;
+            state.note(Stage::Routing, None, Did::Stops(Cause::NoRoute));
+            decided.push((state, Inbound::Answered(Cause::NoRoute, 0)));
+            return decided;
+        }
         let key = Key {
             dst: packet.dst.clone(),
             src: Some(packet.src.clone()),
