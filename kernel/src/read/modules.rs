@@ -31,8 +31,10 @@ impl Modules {
     /// Reads the lists; none of it needs privileges.
     pub(super) fn read(release: &str) -> Self {
         let loaded = fs::read_to_string("/proc/modules").ok();
-        let list = format!("/lib/modules/{release}/modules.builtin");
-        let built_in = loaded.as_ref().and_then(|_| fs::read_to_string(list).ok());
+        let built_in = ["", "/proc/1/root"].iter().find_map(|root| {
+            // In a container that sees the host's processes the second is the host's list.
+            fs::read_to_string(format!("{root}/lib/modules/{release}/modules.builtin")).ok()
+        });
         Self {
             loaded: loaded.map(|text| parse_loaded(&text)),
             built_in: built_in.map(|text| parse_built_in(&text)),

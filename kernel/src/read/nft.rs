@@ -3,6 +3,8 @@
 //! Kernel: a dump is not atomic. A commit in the middle sets a flag on one message, and moves
 //! the generation (net/netfilter/nf_tables_api.c); both are watched.
 
+mod spread;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,8 +14,6 @@ use rustix::net::netlink::NETFILTER;
 use super::modules::{Presence, unknown_module};
 use super::{Reader, keep, missed, reason};
 use crate::netlink::{Dumped, Messages, Netlink, Request};
-
-mod spread;
 
 use spread::{Cost, spread};
 
@@ -249,8 +249,8 @@ fn is_unsupported(error: &io::Error) -> bool {
     )
 }
 
-/// Threads worth starting: the kernel serves dumps side by side, but one thread each is
-/// little gain beyond a few.
+/// Threads worth starting: the kernel serves dumps side by side, but who reads a host should
+/// not take all of a large one.
 fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get().min(4))
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(8))
 }

@@ -1,5 +1,7 @@
 //! Who holds the sockets that were read: processes, and the cgroups that made them.
 
+mod cgroup;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -11,8 +13,6 @@ use rustix::fs::{Dir, Mode, OFlags, readlinkat_raw};
 
 use super::{keep, missed};
 use crate::netlink::{Messages, u32_at};
-
-mod cgroup;
 
 /// `struct inet_diag_msg`: where the inode is, and where attributes begin.
 const INODE: usize = 68;

@@ -1,13 +1,13 @@
 //! Sockets that listen, or are bound and could.
 
+mod text;
+
 use host::dump::{Dump, section};
 use rustix::net::netlink::SOCK_DIAG;
 
 use super::modules::{Presence, unknown_module};
 use super::{Reader, keep, missed, reason};
 use crate::netlink::{Netlink, Request};
-
-mod text;
 
 /// Kernel: include/uapi/linux/sock_diag.h.
 const BY_FAMILY: u16 = 20;

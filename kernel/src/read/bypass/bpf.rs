@@ -18,26 +18,19 @@ use crate::sys::{BpfTarget, bpf_attached, bpf_next_program, bpf_program};
 const SK_LOOKUP: u32 = 36;
 const TCX: [(u32, &str); 2] = [(46, "ingress"), (47, "egress")];
 const NETKIT: [(u32, &str); 2] = [(54, "primary"), (55, "peer")];
-/// What hangs on cgroups: attach type, its word, and the type of program it takes.
-const CGROUP: [(u32, &str, u32); 13] = [
+/// What hangs on cgroups and can drop packets or send them elsewhere: attach type, its word,
+/// and the type of program it takes. What runs when a socket is made or bound shows in the
+/// socket table.
+const CGROUP: [(u32, &str, u32); 6] = [
     (0, "ingress", CGROUP_SKB),
     (1, "egress", CGROUP_SKB),
-    (2, "creation of sockets", CGROUP_SOCK),
-    (3, "events of TCP", SOCK_OPS),
-    (8, "bind of IPv4", CGROUP_SOCK_ADDR),
-    (9, "bind of IPv6", CGROUP_SOCK_ADDR),
-    (10, "connect of IPv4", CGROUP_SOCK_ADDR),
-    (11, "connect of IPv6", CGROUP_SOCK_ADDR),
+    (10, "connect over IPv4", CGROUP_SOCK_ADDR),
+    (11, "connect over IPv6", CGROUP_SOCK_ADDR),
     (14, "sendmsg of UDP over IPv4", CGROUP_SOCK_ADDR),
     (15, "sendmsg of UDP over IPv6", CGROUP_SOCK_ADDR),
-    (12, "after bind of IPv4", CGROUP_SOCK),
-    (13, "after bind of IPv6", CGROUP_SOCK),
-    (19, "recvmsg of UDP over IPv4", CGROUP_SOCK_ADDR),
 ];
 /// Kernel: `enum bpf_prog_type`.
 const CGROUP_SKB: u32 = 8;
-const CGROUP_SOCK: u32 = 9;
-const SOCK_OPS: u32 = 13;
 const CGROUP_SOCK_ADDR: u32 = 18;
 const NETFILTER: u32 = 32;
 
@@ -148,9 +141,10 @@ fn on_cgroups(dump: &Dump, kinds: &BTreeMap<u32, usize>, found: &mut Vec<Bypass>
             let Ok(Some(programs)) = on(BpfTarget::File(cgroup.as_fd()), *attach) else {
                 continue;
             };
+            let what = format!("on {path} at {place}: {programs}");
             found.push(Bypass {
                 cgroup: Some(path.clone()),
-                ..everywhere("cgroup BPF", format!("at {place}: {programs}"))
+                ..everywhere("cgroup BPF", what)
             });
         }
     }
