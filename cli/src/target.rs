@@ -131,7 +131,8 @@ fn own_addr(host: &Host, family: Option<Family>) -> Option<(IpAddr, String)> {
     let preferred = families.iter().find_map(|&f| by_default_route(host, f));
     preferred.or_else(|| {
         let global = families.iter().find_map(|&f| first_global(host, f, None));
-        global.map(|addr| (addr, "the first address that others can use".to_owned()))
+        let global = global.map(|addr| (addr, "the first address that others can use".to_owned()));
+        global.or_else(|| loopback(host, &families))
     })
 }
 
@@ -160,6 +161,14 @@ fn first_global(host: &Host, family: Family, link: Option<u32>) -> Option<IpAddr
             && link.is_none_or(|link| link == address.link)
     };
     host.addresses.iter().find(is_meant).map(|a| a.addr)
+}
+
+/// The loopback address of a host that has no other.
+fn loopback(host: &Host, families: &[Family]) -> Option<(IpAddr, String)> {
+    let own = host.addresses.iter().map(|address| address.addr);
+    let mut own = own.filter(|addr| addr.is_loopback() && families.contains(&Family::of(*addr)));
+    own.next()
+        .map(|addr| (addr, "the only kind of address here".to_owned()))
 }
 
 /// The cluster addresses of a Service, and its node port on this host.

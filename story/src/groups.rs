@@ -54,7 +54,7 @@ pub(crate) fn ends_alike(a: &Outcome, b: &Outcome) -> bool {
         _ => false,
     };
     let at = |o: &Outcome| match o.verdict {
-        Verdict::Delivered | Verdict::Forwarded => None,
+        Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => None,
         _ => words::deciding(o).map(|step| (step.rule.clone(), step.did.clone())),
     };
     share

@@ -24,7 +24,7 @@ pub(crate) fn tell(story: &Story, answer: &Answer, outcome: &Outcome, every: boo
     let mut told = Vec::new();
     for (step, is_shown) in outcome.steps.iter().zip(shown) {
         if every || is_shown {
-            let place = words::step_place(story, step);
+            let place = words::step_place(story, outcome, step);
             let mut text = words::step_words(story, outcome, step, &ends);
             if every {
                 text.push_str(&comment(story, step));

@@ -15,7 +15,9 @@ use trace::{Cause, Client, Did, Outcome, Server, Stage, Verdict};
 use crate::{Names, Probe, Story, escape};
 
 pub use conditions::conditions;
-pub(crate) use places::{default_check, family_word, place, rule_at, rule_text, speaks_xt};
+pub(crate) use places::{
+    arrival, default_check, family_word, place, rule_at, rule_text, speaks_xt,
+};
 pub(crate) use sources::{except_words, kind_words, region_words, source_words};
 pub(crate) use steps::{Ends, step_place, step_words};
 
@@ -210,7 +212,8 @@ pub(crate) fn stopped_in(outcome: &Outcome) -> String {
     match deciding(outcome).map(|step| step.stage) {
         Some(Stage::Hook(at)) => format!(" in {}", hook(at)),
         Some(Stage::Routing) => " in routing".to_owned(),
-        Some(Stage::Start | Stage::Socket | Stage::Leave) | None => String::new(),
+        Some(Stage::Start) => " on arrival".to_owned(),
+        Some(Stage::Socket | Stage::Leave) | None => String::new(),
     }
 }
 

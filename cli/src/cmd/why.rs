@@ -6,7 +6,7 @@ use host::dump::Dump;
 use kernel::Flow;
 use net::Family;
 use story::{Names, Story, json, term};
-use trace::{Answer, Finding, Question, Severity, Verdict};
+use trace::{Answer, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
 use crate::cluster::{self, Cluster};
@@ -115,6 +115,10 @@ impl Desk<'_> {
         let family = Family::of(asked.to.addr);
         let mut question = Question::about(asked.proto, asked.to);
         question.origin = self.source.origin(family, &self.cluster.catalog)?;
+        if question.origin == Origin::Everywhere && asked.to.addr.is_loopback() {
+            // Only this host can mean it: packets to loopback addresses come from nowhere else.
+            question.origin = Origin::Local;
+        }
         question.iif.clone_from(&self.args.iif);
         question.sport = self.args.sport;
         question.mac = self.args.mac;

@@ -2,7 +2,7 @@
 
 use host::{Chain, Host, Language, Rule, RuleBody, Table, TableFamily};
 use net::{Family, Proto};
-use trace::{Cause, Outcome, RuleRef, Stage};
+use trace::{Cause, Outcome, RuleRef};
 
 use crate::{Story, escape};
 
@@ -95,23 +95,51 @@ fn printed(_table: &Table, _chain: &Chain, _rule: &Rule) -> String {
 
 /// A command that shows what decided, without us.
 pub(crate) fn default_check(story: &Story, outcome: &Outcome, source: Option<&str>) -> String {
-    let step = super::deciding(outcome);
-    if let Some(at) = step.and_then(|step| step.rule.as_ref())
-        && !matches!(outcome.cause, Cause::Socket | Cause::Leaves)
-    {
-        return rule_check(story.host, at);
-    }
     let to = outcome.to.unwrap_or(story.question.to);
-    let routing = matches!(step.map(|s| s.stage), Some(Stage::Routing | Stage::Leave));
-    if routing || outcome.cause == Cause::Leaves {
-        return route_check(outcome, to.addr, source);
-    }
-    let flag = match story.question.proto {
-        Proto::UDP => "u",
-        Proto::SCTP => "S",
-        _ => "t",
+    let cause = match &outcome.cause {
+        Cause::AnswerLost(inner) | Cause::HandshakeLost(inner) => inner,
+        cause => cause,
     };
-    format!("ss -Hlnp{flag} 'sport = :{}'", to.port)
+    match cause {
+        Cause::RuleDrops | Cause::RuleRejects(_) | Cause::PolicyDrops | Cause::Queue => {
+            let step = super::deciding(outcome);
+            let at = step.and_then(|step| step.rule.as_ref());
+            at.map_or(String::new(), |at| rule_check(story.host, at))
+        }
+        Cause::Socket | Cause::NothingListens | Cause::BoundOnly | Cause::WrongSource => {
+            let flag = match story.question.proto {
+                Proto::UDP => "u",
+                Proto::SCTP => "S",
+                _ => "t",
+            };
+            format!("ss -anp{flag} 'sport = :{}'", to.port)
+        }
+        Cause::ForwardingOff => match Family::of(to.addr) {
+            Family::V4 => "sysctl net.ipv4.ip_forward".to_owned(),
+            Family::V6 => "sysctl net.ipv6.conf.all.forwarding".to_owned(),
+        },
+        Cause::ReversePath => {
+            let iif = arrival(outcome).unwrap_or("all");
+            let iif = escape::shell(&iif.replace('.', "/"));
+            format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{iif}.rp_filter")
+        }
+        Cause::Leaves
+        | Cause::NoRoute
+        | Cause::Blackhole
+        | Cause::Unreachable
+        | Cause::Prohibited
+        | Cause::NotUnicast
+        | Cause::Martian => route_check(outcome, to.addr, source),
+        Cause::Gap | Cause::AnswerLost(_) | Cause::HandshakeLost(_) => String::new(),
+    }
+}
+
+/// The interface that packets come in on.
+pub(crate) fn arrival(outcome: &Outcome) -> Option<&str> {
+    outcome.steps.iter().find_map(|step| match &step.did {
+        trace::Did::Arrives { iif } => Some(iif.as_str()),
+        _ => None,
+    })
 }
 
 fn rule_check(host: &Host, at: &RuleRef) -> String {
@@ -149,10 +177,7 @@ fn route_check(outcome: &Outcome, to: std::net::IpAddr, source: Option<&str>) ->
     } else {
         ""
     };
-    let arrives = outcome.steps.iter().find_map(|step| match &step.did {
-        trace::Did::Arrives { iif } => Some(escape::shell(iif)),
-        _ => None,
-    });
+    let arrives = arrival(outcome).map(escape::shell);
     match (arrives, source) {
         (Some(iif), Some(source)) => format!("ip{six} route get {to} from {source} iif {iif}"),
         _ => format!("ip{six} route get {to}"),

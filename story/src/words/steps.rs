@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use host::RuleBody;
 use net::Endpoint;
-use trace::{Cause, Did, Outcome, Region, Step};
+use trace::{Cause, Did, Outcome, Region, Stage, Step};
 
 use crate::{Story, escape};
 
@@ -74,7 +74,7 @@ fn with_port_of(addr: IpAddr, end: &str) -> String {
 }
 
 /// Where a step happened.
-pub(crate) fn step_place(story: &Story, step: &Step) -> String {
+pub(crate) fn step_place(story: &Story, outcome: &Outcome, step: &Step) -> String {
     if let Some(at) = &step.rule {
         return place(story.host, at);
     }
@@ -85,6 +85,9 @@ pub(crate) fn step_place(story: &Story, step: &Step) -> String {
         Did::Leaves { oif } => escape::terminal(oif),
         Did::AnswerStarts => "answer".to_owned(),
         Did::AckStarts => "handshake".to_owned(),
+        Did::Stops(_) if step.stage == Stage::Start => {
+            super::arrival(outcome).map_or("this host".to_owned(), escape::terminal)
+        }
         _ => super::stage(step.stage).to_owned(),
     }
 }
