@@ -251,7 +251,8 @@ fn mark(line: &mut Line, name: &str, m: &Not<(u32, u32)>) {
 }
 
 /// Prints the rate as iptables does: in the longest unit in which it is whole enough
-/// (`print_rate` of libxt_limit.c).
+/// (`print_rate` of libxt_limit.c). Where that would read back as another rate, in the first
+/// unit in which it does not.
 fn limit(line: &mut Line, m: LimitMatch) {
     line.option(false, "-m", "limit");
     let units = [
@@ -262,8 +263,14 @@ fn limit(line: &mut Line, m: LimitMatch) {
     ];
     let period = m.cost.max(1);
     let is_whole = |unit: u32| period <= unit && unit / period >= unit % period;
+    let reads_back = |unit: u32| period <= unit && unit / (unit / period) == period;
     let whole = units.iter().skip(1).take_while(|(unit, _)| is_whole(*unit));
-    let (unit, name) = whole.last().unwrap_or(&units[0]);
+    let usual = whole.last().unwrap_or(&units[0]);
+    let (unit, name) = if reads_back(usual.0) {
+        usual
+    } else {
+        units.iter().find(|u| reads_back(u.0)).unwrap_or(usual)
+    };
     line.option(false, "--limit", format_args!("{}/{name}", unit / period));
     if m.burst != 5 {
         line.option(false, "--limit-burst", m.burst);
