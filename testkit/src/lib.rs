@@ -1,1 +1,4 @@
-//! placeholder
+//! What the project is tested with: cases, laws, and a small world of network namespaces.
+
+pub mod truth;
+pub mod world;

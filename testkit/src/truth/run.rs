@@ -1,0 +1,151 @@
+//! Builds one host, has its packets foretold, sends them, and compares.
+
+use std::time::Duration;
+
+use trace::{Answer, Outcome};
+
+use super::agree::{Agreement, agrees, is_about};
+use super::coverage::{self, Coverage};
+use super::foretell::foretell;
+use super::spec::HostSpec;
+use crate::world::{Observed, Packet, Patience, Place, World, WorldError};
+
+/// How long silence lasts before it counts, at first and where it made a wrong answer.
+const QUICK: Patience = Patience(Duration::from_millis(350));
+const THOROUGH: Patience = Patience(Duration::from_millis(900));
+
+/// A packet, what was foretold for it, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// The packet.
+    pub packet: Packet,
+    /// What became of it.
+    pub observed: Observed,
+    /// What was foretold.
+    pub answers: Result<Vec<Answer>, String>,
+    /// How the two compare.
+    pub agreement: Agreement,
+}
+
+/// A host that was tried.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its packets.
+    pub tried: Vec<Tried>,
+    /// What its rules met.
+    pub coverage: Coverage,
+    /// It was built twice, because the first time did not agree.
+    pub again: bool,
+}
+
+impl Report {
+    /// The first packet that was foretold wrongly.
+    pub fn first_wrong(&self) -> Option<&Tried> {
+        self.tried
+            .iter()
+            .find(|tried| matches!(tried.agreement, Agreement::Wrong(_)))
+    }
+}
+
+impl Tried {
+    /// The outcomes that were foretold.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        let answers = self.answers.as_deref().unwrap_or_default();
+        answers
+            .iter()
+            .filter(|answer| is_about(answer, &self.packet))
+            .flat_map(|answer| &answer.outcomes)
+    }
+
+    /// What was foretold, in a few words.
+    pub fn foretold(&self) -> String {
+        match &self.answers {
+            Err(why) => why.clone(),
+            Ok(_) => self
+                .outcomes()
+                .map(|outcome| {
+                    let gaps: Vec<&str> = outcome.gaps.iter().map(|gap| &*gap.what).collect();
+                    let gaps = gaps.join(", ");
+                    format!("{:?} {:?} {gaps}", outcome.cause, outcome.client)
+                })
+                .collect::<Vec<String>>()
+                .join(" or "),
+        }
+    }
+}
+
+/// Tries a host. One that does not agree is built again with more patience, so that a busy
+/// machine makes no wrong answers.
+///
+/// # Errors
+/// Where the host cannot be built or read.
+pub fn host(spec: &HostSpec) -> Result<Report, WorldError> {
+    let report = once(spec, QUICK)?;
+    if report.first_wrong().is_none() {
+        return Ok(report);
+    }
+    let again = once(spec, THOROUGH)?;
+    Ok(Report {
+        again: true,
+        ..again
+    })
+}
+
+/// Tries a host once, with little patience.
+///
+/// # Errors
+/// Where the host cannot be built or read.
+pub fn quick(spec: &HostSpec) -> Result<Report, WorldError> {
+    once(spec, QUICK)
+}
+
+/// Tries a host once.
+///
+/// # Errors
+/// Where the host cannot be built or read.
+pub fn once(spec: &HostSpec, patience: Patience) -> Result<Report, WorldError> {
+    let world = World::new()?;
+    world.configure(spec)?;
+    let mut servers = world.serve(&spec.listeners)?;
+    world.enter(Place::Node)?;
+    let dump = kernel::read(&kernel::ReadOptions::default())
+        .map_err(|error| WorldError::system("read the host")(std::io::Error::other(error)))?;
+    let host = host::wire::host(&dump);
+    let foretold: Vec<_> = spec
+        .packets
+        .iter()
+        .map(|packet| foretell(&host, packet))
+        .collect();
+    let observed = world.fly(&mut servers, &spec.packets, patience)?;
+    let coverage = coverage::read(spec)?;
+    let tried = spec
+        .packets
+        .iter()
+        .zip(observed)
+        .zip(foretold)
+        .map(|((packet, observed), answers)| tried(spec, packet, observed, answers))
+        .collect();
+    Ok(Report {
+        tried,
+        coverage,
+        again: false,
+    })
+}
+
+fn tried(
+    spec: &HostSpec,
+    packet: &Packet,
+    observed: Observed,
+    answers: Result<Vec<Answer>, String>,
+) -> Tried {
+    let agreement = match &answers {
+        Ok(answers) => agrees(spec, packet, &observed, answers),
+        Err(panic) => Agreement::Wrong(panic.clone()),
+    };
+    Tried {
+        packet: packet.clone(),
+        observed,
+        answers,
+        agreement,
+    }
+}
