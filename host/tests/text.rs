@@ -475,7 +475,8 @@ fn recorded() -> impl Strategy<Value = Vec<u8>> {
         "nft/ip-rule.json",
     ];
     let folder = "../testkit/data/kube-proxy-1.20-story";
-    let texts = files.map(|file| std::fs::read(format!("{folder}/{file}")).unwrap());
+    let read = |file| std::fs::read(format!("{folder}/{file}")).expect("a recorded file");
+    let texts = files.map(read);
     select(texts.to_vec())
 }
 

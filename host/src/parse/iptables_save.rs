@@ -6,6 +6,7 @@
 mod base;
 mod conntrack;
 mod family;
+mod head;
 mod matches;
 mod option;
 mod rule;

@@ -2,13 +2,13 @@
 
 use net::{Family, Proto};
 
-use crate::xt::{IfaceName, Match, Not, Rule, Target};
+use crate::xt::{Match, Not, Rule, Target};
 
+use super::head;
 use super::matches;
 use super::option::{Opt, Took};
 use super::targets;
 use super::tokens::Tokens;
-use super::values;
 
 /// Options that a match named earlier may take although one that is not modelled stands
 /// between: people write them so.
@@ -152,39 +152,12 @@ impl RuleReader {
 
     /// One of the tests that every rule can make.
     fn head(&mut self, place: usize, opt: &mut Opt<'_, '_>) -> Result<(), String> {
-        let after = opt.at();
-        let family = self.family;
-        let addr = |text: &str| values::masked_addr(text, family);
-        let read = match place {
-            0 => opt.not(addr).map(Match::Src),
-            1 => opt.not(addr).map(Match::Dst),
-            2 => opt.not(iface).map(Match::In),
-            3 => opt.not(iface).map(Match::Out),
-            4 => opt.not(proto).map(Match::Proto),
-            _ => Ok(Match::Fragment(Not {
-                not: opt.not,
-                value: (),
-            })),
-        };
         if self.head[place].is_some() {
             return Err(format!("{} is given twice", opt.name));
         }
-        self.head[place] = match read {
-            Ok(test) if holds_always(&test) => None,
-            Ok(test) => Some(test),
-            Err(what) => {
-                self.problems.push(what);
-                let not = if opt.written().starts_with('!') {
-                    "! "
-                } else {
-                    ""
-                };
-                Some(Match::Gap {
-                    name: format!("{not}{}", opt.name).into(),
-                    options: opt.written_from(after).into(),
-                })
-            }
-        };
+        let (test, problem) = head::test(place, opt);
+        self.head[place] = test;
+        self.problems.extend(problem);
         Ok(())
     }
 
@@ -480,33 +453,5 @@ fn lacking(name: &str) -> Match {
     Match::Gap {
         name: name.into(),
         options: Box::default(),
-    }
-}
-
-fn iface(name: &str) -> Option<IfaceName> {
-    let prefix = name.strip_suffix('+');
-    (!name.is_empty()).then(|| IfaceName {
-        name: prefix.unwrap_or(name).into(),
-        is_prefix: prefix.is_some(),
-    })
-}
-
-fn proto(name: &str) -> Option<Proto> {
-    match name {
-        "tcp" => Some(Proto::TCP),
-        "udp" => Some(Proto::UDP),
-        "all" => Some(Proto(0)),
-        _ => values::integer(name).map(Proto).or(name.parse().ok()),
-    }
-}
-
-/// Whether iptables makes no test of it at all.
-fn holds_always(test: &Match) -> bool {
-    match test {
-        Match::Src(Not { not: false, value }) | Match::Dst(Not { not: false, value }) => {
-            net::addr_bits(value.mask) == 0
-        }
-        Match::Proto(Not { not: false, value }) => *value == Proto(0),
-        _ => false,
     }
 }
