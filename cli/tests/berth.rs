@@ -110,3 +110,89 @@ fn a_reader_that_stops_listening_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(text(&output.stderr), "");
 }
+
+/// `berth why` about a node that was recorded with its rules, sockets and routes.
+fn why(line: &str) -> Output {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/data/kube-proxy-1.20-story");
+    let mut words = vec!["why".to_owned()];
+    words.extend(line.split(' ').map(str::to_owned));
+    for (option, file) in [
+        ("--rules", "nft/after/iptables-save.txt"),
+        ("--rules", "nft/after/ip6tables-save.txt"),
+        ("--sockets", "nft/after/ss-tulpenOH.txt"),
+        ("--links", "nft/ip-link.json"),
+        ("--addresses", "nft/ip-addr.json"),
+        ("--routes", "nft/ip-route.json"),
+        ("--routes", "nft/ip-6-route.json"),
+        ("--ip-rules", "nft/ip-rule.json"),
+        ("--ip-rules", "nft/ip-6-rule.json"),
+        ("--sysctls", "nft/sysctl.txt"),
+    ] {
+        words.push(option.to_owned());
+        words.push(data.join(file).to_str().unwrap().to_owned());
+    }
+    berth(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_refusal_is_told_and_gives_status_1() {
+    let output = why("172.20.31.10:31080 --from 172.20.31.100");
+    let told = text(&output.stdout);
+    assert!(told.starts_with("REFUSED in INPUT: "), "{told}");
+    assert!(
+        told.contains("(never reached)           shopd (pid 23818) listens on 0.0.0.0:31080"),
+        "{told}"
+    );
+    assert!(
+        told.contains("client connect() fails with ECONNREFUSED"),
+        "{told}"
+    );
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_way_that_leads_somewhere_gives_status_0() {
+    let output = why("10.107.20.81:80 --from outside");
+    let told = text(&output.stdout);
+    assert!(
+        told.starts_with("50% FORWARDED to 10.52.1.11:8080"),
+        "{told}"
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_bare_port_says_which_address_it_stands_for() {
+    let output = why("31080 --from outside");
+    assert_eq!(
+        text(&output.stderr),
+        "berth: asking about 172.20.31.10:31080, the address that the default route prefers\n"
+    );
+}
+
+#[test]
+fn the_answer_as_data_is_one_document() {
+    let output = why("172.20.31.10:31080 --from outside --json");
+    let told = text(&output.stdout);
+    assert!(told.starts_with("{\n  \"format\": 1,\n"), "{told}");
+    assert!(told.ends_with("}\n"), "{told}");
+    assert!(told.contains("\"verdict\": \"refused\""), "{told}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_misuse() {
+    let output = why("172.20.31.10:31080 --in nope");
+    assert_eq!(
+        text(&output.stderr),
+        "berth: why: this host has no interface nope\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn output_that_goes_to_no_terminal_carries_no_styles() {
+    let output = why("172.20.31.10:31080");
+    assert!(!output.stdout.contains(&0x1b));
+}

@@ -120,14 +120,14 @@ fn step_item(story: &Story, step: &Step) -> StepItem {
         .zip(table)
         .and_then(|(at, table)| table.chains.get(at.chain));
     let rule = at.and_then(|at| rule_at(story.host, at));
-    let text = table.zip(chain).zip(rule);
+    let text = chain.zip(rule);
     StepItem {
         stage: words::stage(step.stage),
         table: table.map(|table| table.name.clone()),
         family: table.map(|table| words::family_word(table.family)),
         chain: chain.map(|chain| chain.name.clone()),
         rule: at.and_then(|at| at.rule).map(|n| n + 1),
-        text: text.map(|((table, chain), rule)| rule_text(table, chain, rule)),
+        text: text.map(|(chain, rule)| rule_text(chain, rule)),
         did: words::did(&step.did, table.is_none_or(words::speaks_xt)),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Literals that a program or a person chose are escaped for one line of a terminal.
 
+mod compat;
 mod conditions;
 mod places;
 mod sources;

@@ -43,12 +43,15 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         assumed,
     };
     let mut statuses = Vec::new();
+    let is_one_of_many = asked.len() > 1;
     for (i, asked) in asked.iter().enumerate() {
-        if let Some(remark) = &asked.remark {
-            out::say(remark);
-        }
         if i > 0 && !args.json {
             out::print("\n")?;
+        }
+        match &asked.remark {
+            Some(remark) if is_one_of_many && !args.json => out::print(&format!("{remark}\n\n"))?,
+            Some(remark) => out::say(remark),
+            None => {}
         }
         statuses.push(desk.ask(asked)?);
     }

@@ -1,6 +1,6 @@
 //! Where a rule is, what it says, and the command that shows it.
 
-use host::{Chain, Host, Language, Rule, RuleBody, Table, TableFamily};
+use host::{Chain, Host, Language, Rule, Table, TableFamily};
 use net::{Family, Proto};
 use trace::{Cause, Outcome, RuleRef};
 
@@ -78,19 +78,11 @@ pub(crate) fn speaks_xt(table: &Table) -> bool {
 }
 
 /// A rule as its own language writes it.
-pub(crate) fn rule_text(table: &Table, chain: &Chain, rule: &Rule) -> String {
-    let text = match &rule.text {
-        Some(text) => text.to_string(),
-        None => match &rule.body {
-            RuleBody::Gap(text) => text.to_string(),
-            RuleBody::Xt(_) | RuleBody::Nft(_) => printed(table, chain, rule),
-        },
-    };
-    escape::terminal(&text)
-}
-
-fn printed(_table: &Table, _chain: &Chain, _rule: &Rule) -> String {
-    String::new()
+pub(crate) fn rule_text(chain: &Chain, rule: &Rule) -> String {
+    match &rule.text {
+        Some(text) => escape::terminal(text),
+        None => escape::terminal(&host::print::rule(&chain.name, rule)),
+    }
 }
 
 /// A command that shows what decided, without us.

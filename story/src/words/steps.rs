@@ -8,6 +8,7 @@ use trace::{Cause, Did, Outcome, Region, Stage, Step};
 
 use crate::{Story, escape};
 
+use super::compat::compat_conditions;
 use super::places::{chain_at, place, rule_text, speaks_xt};
 use super::sources::client_words;
 use super::{conditions, listens, reject, server, server_name};
@@ -163,8 +164,9 @@ fn rule_words(story: &Story, step: &Step, ends: &Ends) -> String {
     };
     let tests = match &rule.body {
         RuleBody::Xt(xt) => conditions(xt),
-        RuleBody::Nft(_) => nft_tests(&rule_text(table, chain, rule), &step.did),
-        RuleBody::Gap(_) => format!("`{}` was not understood", rule_text(table, chain, rule)),
+        RuleBody::Nft(exprs) if is_xt => compat_conditions(exprs),
+        RuleBody::Nft(_) => nft_tests(&rule_text(chain, rule), &step.did),
+        RuleBody::Gap(_) => format!("`{}` was not understood", rule_text(chain, rule)),
     };
     joined(&tests, &step.did, &did)
 }
@@ -230,14 +232,12 @@ fn effect(did: &Did, ends: &Ends, is_xt: bool) -> String {
             let (addr, port) = (*addr, *port);
             format!("destination {} → {}", ends.dst, Endpoint { addr, port })
         }
-        Did::Snat {
-            addr: Some(addr), ..
-        } => format!("source {} → {}", ends.src, with_port_of(*addr, &ends.src)),
-        Did::Snat { addr: None, .. } => {
-            format!(
-                "source {} → the address of the outgoing interface",
-                ends.src
-            )
+        Did::Snat { addr, masquerade } => {
+            let to = addr.map_or("the address of the outgoing interface".to_owned(), |addr| {
+                with_port_of(addr, &ends.src)
+            });
+            let how = if *masquerade { " (masquerade)" } else { "" };
+            format!("source {} → {to}{how}", ends.src)
         }
         Did::Mark { mark } => format!("mark {:#x} → {mark:#x}", ends.mark),
         Did::CtMark { mark } => format!("connection's mark → {mark:#x}"),
