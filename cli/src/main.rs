@@ -34,9 +34,7 @@ fn main() -> ExitCode {
     match done {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            if !out::is_closed(&error) {
-                out::say(&format!("{error:#}"));
-            }
+            out::say(&format!("{error:#}"));
             ExitCode::from(CANNOT_TELL)
         }
     }

@@ -12,30 +12,29 @@ const WIDEST: u16 = 120;
 /// Writes to stdout; styles are taken out where it is no terminal or `NO_COLOR` is set.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    unless_closed(written)
 }
 
 /// Writes bytes to stdout as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    unless_closed(written)
+}
+
+/// A reader that stops listening is no fault: the answer, and the exit status, stay.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Says something on stderr, in one line; what cannot be said there cannot be said at all.
 pub(crate) fn say(text: &str) {
     let line = story::escape::terminal(text);
     let _ = writeln!(anstream::stderr().lock(), "berth: {line}");
-}
-
-/// Whether an error says that nobody reads our output any more, which is no fault.
-pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
 }
 
 /// Prints help, a version, or what was wrong with the command line.

@@ -1,3 +1,5 @@
+//! What the document holds.
+
 use serde_json::{Value, json};
 
 use crate::schema::breaks;

@@ -1,3 +1,5 @@
+//! What the terminal shows.
+
 use host::xt::RejectWith;
 use host::{Gap, GapKind, Hook};
 use story::term::{Options, render};

@@ -1,3 +1,5 @@
+//! How conditions are said.
+
 use host::xt::Target;
 
 use super::*;
