@@ -25,7 +25,7 @@ pub(super) fn connections(bytes: &[u8], gaps: &mut Vec<Gap>) -> Vec<Connection> 
     }
     if lost > 0 || messages.rest() > 0 {
         gaps.push(Gap {
-            kind: GapKind::Sockets,
+            kind: GapKind::Input,
             what: format!("{lost} conntrack entries or the end of their list were not read"),
             device: None,
         });

@@ -71,7 +71,8 @@ fn socket(message: Message<'_>, proto: Proto, holders: &Holders) -> Option<Socke
     };
     let state = state(proto, fields.byte(1)?);
     let inode = u64::from(fields.he32(68)?);
-    let peer = (addr(family, fields, 24)?, fields.be16(6)?);
+    let addr = address(family, fields, 8)?;
+    let peer = (address(family, fields, 24)?, fields.be16(6)?);
     let is_connected = match state {
         SocketState::Connected | SocketState::TimeWait => true,
         SocketState::Listen | SocketState::Bound | SocketState::Unconnected => false,
@@ -79,10 +80,11 @@ fn socket(message: Message<'_>, proto: Proto, holders: &Holders) -> Option<Socke
     Some(Socket {
         proto,
         state,
-        addr: addr(family, fields, 8)?,
+        addr,
         port: fields.be16(4)?,
         peer: is_connected.then_some(peer),
-        v6_only: attributes.byte(V6_ONLY).unwrap_or_default() != 0,
+        // Kernel: one bound to an address of IPv6 has the option by itself.
+        v6_only: addr.is_unspecified() && attributes.byte(V6_ONLY).unwrap_or_default() != 0,
         device: Some(fields.he32(40)?).filter(|&index| index != 0),
         uid: fields.he32(64)?,
         inode,
@@ -93,7 +95,7 @@ fn socket(message: Message<'_>, proto: Proto, holders: &Holders) -> Option<Socke
 }
 
 /// An address; one of IPv4 in the form for IPv6 is one of IPv4.
-fn addr(family: Family, fields: Fields<'_>, at: usize) -> Option<IpAddr> {
+fn address(family: Family, fields: Fields<'_>, at: usize) -> Option<IpAddr> {
     addr_at(family, fields, at).map(|addr| addr.to_canonical())
 }
 

@@ -25,7 +25,8 @@ pub(super) fn names(text: &str) -> SetNames {
 
 /// Reads all sets, in the order of the dump.
 ///
-/// A set of a type that is not modelled, or with an entry that is not, has no fields.
+/// A set of a type that is not modelled, or with an entry that is not, has no fields: that is
+/// its gap, and it counts where a rule asks for the set.
 pub(super) fn sets(bytes: &[u8], gaps: &mut Vec<Gap>) -> Vec<IpSet> {
     let mut sets: Vec<IpSet> = Vec::new();
     let mut is_whole = true;
@@ -35,24 +36,13 @@ pub(super) fn sets(bytes: &[u8], gaps: &mut Vec<Gap>) -> Vec<IpSet> {
         is_whole &= part(&attributes, &mut sets).is_some();
     }
     if !is_whole || messages.rest() > 0 {
-        gaps.push(gap(
-            "the list of ipsets is damaged: a part was not read".into()
-        ));
+        gaps.push(Gap {
+            kind: GapKind::Input,
+            what: "the list of ipsets is damaged: a part was not read".into(),
+            device: None,
+        });
     }
-    let strange = sets.iter().filter(|set| set.fields.is_empty());
-    gaps.extend(strange.map(|set| {
-        let (name, kind) = (&set.name, &set.type_name);
-        gap(format!("ipset {name} of type {kind} is not modelled"))
-    }));
     sets
-}
-
-fn gap(what: String) -> Gap {
-    Gap {
-        kind: GapKind::Rules,
-        what,
-        device: None,
-    }
 }
 
 type Attributes<'a> = Table<'a, 9>;

@@ -29,30 +29,31 @@ pub(super) fn gaps(dump: &Dump) -> Vec<Gap> {
     gaps
 }
 
-/// The words that tell which part of an answer something unread can touch; the first that
-/// stands in its description counts.
-const KINDS: [(&str, GapKind); 16] = [
+/// Words in the description of something unread, and which part of an answer it can touch;
+/// the first that is there counts.
+///
+/// Sets that were not read are gaps where a rule asks for them, and connections, nexthop
+/// objects and the search for what bypasses the rules leave the answer as it is: these are
+/// said once, as a part that was skipped.
+const KINDS: [(&str, GapKind); 13] = [
     ("owner", GapKind::Names),
-    ("cgroup", GapKind::Names),
     ("process", GapKind::Names),
     ("socket", GapKind::Sockets),
-    ("conntrack", GapKind::Sockets),
-    ("connection", GapKind::Sockets),
+    ("nexthop", GapKind::Input),
+    ("ipset", GapKind::Input),
     ("rout", GapKind::Routing),
     ("link", GapKind::Routing),
     ("address", GapKind::Routing),
-    ("nexthop", GapKind::Routing),
-    ("setting", GapKind::Routing),
     ("sysctl", GapKind::Routing),
+    ("nftables", GapKind::Rules),
     ("table", GapKind::Rules),
-    ("rule", GapKind::Rules),
-    ("set", GapKind::Rules),
     ("chain", GapKind::Rules),
+    ("rule", GapKind::Rules),
 ];
 
 fn kind_of(what: &str) -> GapKind {
     let found = KINDS.iter().find(|(word, _)| what.contains(word));
-    found.map_or(GapKind::Bypass, |&(_, kind)| kind)
+    found.map_or(GapKind::Input, |&(_, kind)| kind)
 }
 
 /// Which parts were read.

@@ -178,14 +178,6 @@ impl<'a> Reading<'a, '_> {
                 is_nested: false,
             };
             let set = set::read(&attributes, parts.of(&place), decoder);
-            if set.unread {
-                let table = &self.tables[table].name;
-                let what = format!(
-                    "elements of set {} in table {table} were not read",
-                    set.name
-                );
-                self.gap(what);
-            }
             self.tables[table].sets.push(set);
         }
     }
@@ -221,13 +213,18 @@ impl<'a> Reading<'a, '_> {
     fn rules(&mut self, bytes: &'a [u8], chains: &HashMap<Place<'a>, (usize, usize)>) {
         const CHAIN: u16 = 2;
         let mut lost = 0_usize;
+        let mut latest: Option<(Place<'a>, (usize, usize))> = None;
         let mut messages = Messages::of(bytes);
         for message in messages.by_ref() {
             let attributes = Attributes::<8>::behind(message.payload, GENERIC);
             let table = attributes.get(TABLE).unwrap_or_default();
             let chain = attributes.get(CHAIN).unwrap_or_default();
             let place = (family_number(message), table, chain);
-            let Some(&(table, chain)) = chains.get(&place) else {
+            // Rules of a chain follow one another.
+            if latest.is_none_or(|(before, _)| before != place) {
+                latest = chains.get(&place).map(|&found| (place, found));
+            }
+            let Some((_, (table, chain))) = latest else {
                 lost += 1;
                 continue;
             };

@@ -4,7 +4,7 @@
 
 use net::{Family, Prefix, Proto};
 
-use super::{addr, each, family_of, gap};
+use super::{addr, each, family_of};
 use crate::wire::attr::{Attrs, Fields, Message, Table};
 use crate::{Gap, RoutingAction, RoutingRule};
 
@@ -34,7 +34,8 @@ const LAST: u16 = 30;
 
 /// Reads rules, by priority; those of one priority in the order of the dump.
 ///
-/// A rule with a selector that is not modelled keeps its place with an unknown action.
+/// A rule with a selector that is not modelled keeps its place with an unknown action: the gap is
+/// there.
 pub(in super::super) fn rules(bytes: &[u8], gaps: &mut Vec<Gap>) -> Vec<RoutingRule> {
     // Families 128 and 129 are multicast routing.
     let is_unicast = |message: Message<'_>| !matches!(message.payload.first(), Some(128 | 129));
@@ -47,16 +48,6 @@ pub(in super::super) fn rules(bytes: &[u8], gaps: &mut Vec<Gap>) -> Vec<RoutingR
     };
     let all = each(bytes, "routing rules", gaps, read);
     let mut rules: Vec<RoutingRule> = all.into_iter().flatten().collect();
-    for rule in &rules {
-        if let RoutingAction::Unknown(action) = rule.action {
-            let priority = rule.priority;
-            let what = format!(
-                "the routing rule of priority {priority} has an action ({action}) or a \
-                 selector that is not modelled"
-            );
-            gap(gaps, what);
-        }
-    }
     rules.sort_by_key(|rule| rule.priority);
     rules
 }

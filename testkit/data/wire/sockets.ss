@@ -1,0 +1,16 @@
+LISTEN    0      5                 0.0.0.0:88     0.0.0.0:*    users:(("python3",pid=8147,fd=12))
+LISTEN    0      5              0.0.0.0%lo:86     0.0.0.0:*    users:(("python3",pid=8147,fd=9))
+LISTEN    0      5                 0.0.0.0:87     0.0.0.0:*    users:(("python3",pid=8147,fd=11))
+LISTEN    0      5                 0.0.0.0:80     0.0.0.0:*    users:(("python3",pid=8147,fd=3))
+LISTEN    1      5               127.0.0.1:81     0.0.0.0:*    users:(("python3",pid=8147,fd=4))
+TIME-WAIT 0      0               127.0.0.1:4001 127.0.0.1:80
+ESTAB     0      0               127.0.0.1:81   127.0.0.1:4000
+ESTAB     0      0               127.0.0.1:4000 127.0.0.1:8080 users:(("python3",pid=8147,fd=18))
+LISTEN    0      5                       *:82           *:*    users:(("python3",pid=8147,fd=5))
+LISTEN    0      5                    [::]:83        [::]:*    users:(("python3",pid=8147,fd=6))
+LISTEN    0      5      [::ffff:127.0.0.1]:89           *:*    users:(("python3",pid=8147,fd=13))
+LISTEN    0      5                   [::1]:84        [::]:*    users:(("python3",pid=8147,fd=7))
+UNCONN 832    0        0.0.0.0:53   0.0.0.0:*  users:(("python3",pid=8147,fd=14))
+ESTAB  0      0      127.0.0.1:56 127.0.0.1:53 users:(("python3",pid=8147,fd=17))
+UNCONN 0      0              *:54         *:*  users:(("python3",pid=8147,fd=15))
+UNCONN 0      0          [::1]:55      [::]:*  users:(("python3",pid=8147,fd=16))
