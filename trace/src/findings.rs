@@ -1,10 +1,33 @@
 //! Named mistakes that an answer shows: each in a file of its own, with its text and its fix.
 
+/// What the findings share.
+mod common {
+    pub(super) mod doc;
+    pub(super) mod sight;
+    pub(super) mod words;
+}
+
+mod host_firewall_takes_it;
+mod listens_on_loopback_only;
+mod listens_on_other_address;
+mod local_policy_without_endpoint;
+mod nodeport_hijacks_listener;
+mod nodeport_shadows_listener;
+mod nothing_listens;
+mod old_connections_survive;
+mod reply_cannot_return;
+mod service_without_endpoints;
+mod source_ranges_exclude_client;
+
+#[cfg(test)]
+mod tests;
+
 use host::Host;
 use net::{Proto, ServiceName};
 
 use crate::answer::Answer;
 use crate::question::Question;
+use common::sight::Sight;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,17 +91,76 @@ pub trait Names {
     fn ready(&self, service: &ServiceName) -> Option<usize>;
     /// A NodePort that is free on this host and held by no Service.
     fn free_node_port(&self, host: &Host, proto: Proto) -> Option<u16>;
+    /// The place of a port in the list of its Service, from 0; absent where nobody knows.
+    fn port_index(&self, _service: &ServiceName) -> Option<usize> {
+        None
+    }
 }
 
-/// The texts of all findings, by code.
-pub const FINDINGS: &[FindingDoc] = &[];
+/// Lists findings by the names of their files.
+macro_rules! list {
+    ($($name:ident),+ $(,)?) => {
+        /// The texts of all findings; the order in which findings equally bad are told.
+        pub const FINDINGS: &[FindingDoc] = &[$($name::DOC),+];
+
+        const TESTS: &[fn(&Sight<'_>) -> Option<Finding>] = &[$($name::find),+];
+    };
+}
+
+list! {
+    nodeport_shadows_listener,
+    nodeport_hijacks_listener,
+    local_policy_without_endpoint,
+    service_without_endpoints,
+    source_ranges_exclude_client,
+    host_firewall_takes_it,
+    reply_cannot_return,
+    listens_on_loopback_only,
+    listens_on_other_address,
+    nothing_listens,
+    old_connections_survive,
+}
 
 /// Every finding that the answers show, the worst first.
+///
+/// Outcomes that show the same thing share a finding, which is worded after the first of them.
 pub fn findings(
-    _host: &Host,
-    _question: &Question,
-    _answers: &[Answer],
-    _names: &dyn Names,
+    host: &Host,
+    question: &Question,
+    answers: &[Answer],
+    names: &dyn Names,
 ) -> Vec<Finding> {
-    Vec::new()
+    let mut found: Vec<Finding> = Vec::new();
+    for test in TESTS {
+        let sights = answers.iter().enumerate().flat_map(|(answer, whole)| {
+            whole.outcomes.iter().map(move |outcome| Sight {
+                host,
+                question,
+                answers,
+                answer,
+                outcome,
+                names,
+            })
+        });
+        for finding in sights.filter_map(|sight| test(&sight)) {
+            add(&mut found, finding);
+        }
+    }
+    found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+fn add(found: &mut Vec<Finding>, finding: Finding) {
+    let known = found
+        .iter_mut()
+        .find(|known| known.code == finding.code && known.title == finding.title);
+    let Some(known) = known else {
+        found.push(finding);
+        return;
+    };
+    for answer in finding.answers {
+        if !known.answers.contains(&answer) {
+            known.answers.push(answer);
+        }
+    }
 }

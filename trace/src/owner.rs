@@ -1,30 +1,86 @@
 //! In whose name a rule stands: Services, from comments and from names of chains and sets.
 
-use host::Host;
-use net::ServiceName;
+use std::net::IpAddr;
 
-use crate::answer::Step;
+use host::nft::{Element, Expr, Key, KeyRange};
+use host::{Host, RuleBody};
+use net::{Endpoint, Proto, ServiceName};
+
+use crate::answer::{Did, Step};
 
 /// The Service that the last telling step of a way belongs to.
 pub(crate) fn service(host: &Host, steps: &[Step]) -> Option<ServiceName> {
-    steps.iter().rev().find_map(|step| {
-        let at = step.rule.as_ref()?;
-        let table = &host.ruleset.tables[at.table];
-        let chain = &table.chains[at.chain];
-        let comment = at
-            .rule
-            .and_then(|rule| chain.rules[rule].comment.as_deref());
-        let called = match &step.did {
-            crate::answer::Did::Jump { chain } | crate::answer::Did::Goto { chain } => {
-                in_chain_name(chain)
-            }
-            _ => None,
+    steps.iter().rev().find_map(|step| of_step(host, step))
+}
+
+/// The Service that a step belongs to, as its rule, its chain or the chain it leads to says.
+pub(crate) fn of_step(host: &Host, step: &Step) -> Option<ServiceName> {
+    let at = step.rule.as_ref()?;
+    let chain = &host.ruleset.tables[at.table].chains[at.chain];
+    let comment = at
+        .rule
+        .and_then(|rule| chain.rules[rule].comment.as_deref())
+        .filter(|_| is_of_kube_proxy(&chain.name));
+    let called = match &step.did {
+        Did::Jump { chain } | Did::Goto { chain } => in_chain_name(chain),
+        _ => None,
+    };
+    comment
+        .and_then(in_comment)
+        .or(called)
+        .or_else(|| in_chain_name(&chain.name))
+}
+
+/// The Service that the element of a set or map names which a step's rule found for packets
+/// to `to`.
+pub(crate) fn of_element(
+    host: &Host,
+    step: &Step,
+    proto: Proto,
+    to: Endpoint,
+) -> Option<ServiceName> {
+    let at = step.rule.as_ref()?;
+    let table = &host.ruleset.tables[at.table];
+    let RuleBody::Nft(exprs) = &table.chains[at.chain].rules[at.rule?].body else {
+        return None;
+    };
+    let set_of = |expr: &Expr| match expr {
+        Expr::Lookup { set, .. } => table.sets.iter().find(|known| *known.name == **set),
+        _ => None,
+    };
+    let elements = exprs
+        .iter()
+        .filter_map(set_of)
+        .flat_map(|set| &set.elements);
+    elements
+        .filter(|element| is_for(element, proto, to))
+        .find_map(|element| in_comment(element.comment.as_deref()?))
+}
+
+/// Whether an element is for packets to `to`. A field of one byte is a protocol, one of two a
+/// port, a longer one an address: all that the tables of Service proxies use.
+fn is_for(element: &Element, proto: Proto, to: Endpoint) -> bool {
+    let Key::Fields(fields) = &element.key else {
+        return false;
+    };
+    let addr = match to.addr {
+        IpAddr::V4(addr) => addr.octets().to_vec(),
+        IpAddr::V6(addr) => addr.octets().to_vec(),
+    };
+    let holds = |field: &KeyRange| {
+        let value: &[u8] = match field.first.len() {
+            1 => &[proto.0],
+            2 => &to.port.to_be_bytes(),
+            _ => &addr,
         };
-        comment
-            .and_then(in_comment)
-            .or(called)
-            .or_else(|| in_chain_name(&chain.name))
-    })
+        field.first.len() == value.len() && *field.first <= *value && *value <= *field.last
+    };
+    fields.iter().all(holds)
+}
+
+/// Others put names with a slash into their comments as well.
+fn is_of_kube_proxy(chain: &str) -> bool {
+    chain.starts_with("KUBE-")
 }
 
 /// kube-proxy's iptables comments begin with `NAMESPACE/NAME` or `NAMESPACE/NAME:PORT`, some
@@ -72,5 +128,23 @@ mod tests {
     fn a_chain_of_the_nftables_proxy_names_its_service() {
         let name = in_chain_name("endpoint-5OJB2KTY-ns1/svc1/tcp/p80__10.180.0.1/80").unwrap();
         assert_eq!(name.to_string(), "ns1/svc1:p80");
+    }
+
+    #[test]
+    fn an_element_is_for_its_address_protocol_and_port() {
+        let one = |bytes: &[u8]| KeyRange {
+            first: bytes.into(),
+            last: bytes.into(),
+        };
+        let element = Element {
+            key: Key::Fields(vec![one(&[10, 0, 0, 1]), one(&[6]), one(&[0, 80])]),
+            data: None,
+            comment: None,
+            exprs: Vec::new(),
+        };
+        let is_for = |to: &str| is_for(&element, Proto::TCP, to.parse().unwrap());
+        assert!(is_for("10.0.0.1:80"));
+        assert!(!is_for("10.0.0.1:81"));
+        assert!(!is_for("[fd00::1]:80"));
     }
 }
