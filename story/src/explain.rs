@@ -17,18 +17,14 @@ pub fn render(doc: &FindingDoc) -> String {
     text
 }
 
-/// All findings, one a line: code and first sentence.
+/// All findings: each code, and under it what it is.
 pub fn list(docs: &[FindingDoc]) -> String {
-    let widest = docs.iter().map(|doc| doc.code.len()).max().unwrap_or(0);
     let mut text = String::new();
     for doc in docs {
-        let summary = doc.summary.lines().next().unwrap_or_default();
-        let summary = summary.trim_end_matches('.');
-        if widest + 2 + summary.chars().count() <= 80 {
-            let _ = writeln!(text, "{:widest$}  {summary}", doc.code);
-        } else {
-            let _ = writeln!(text, "{}\n{}", doc.code, filled(summary, "    "));
-        }
+        let summary: Vec<&str> = doc.summary.lines().map(str::trim).collect();
+        let summary = summary.join(" ");
+        let summary = filled(summary.trim_end_matches('.'), "    ");
+        let _ = writeln!(text, "{}\n{summary}", doc.code);
     }
     text
 }
@@ -89,6 +85,18 @@ mod tests {
             "nodeport-shadows-listener\n\nA NodePort takes the port of a process.\n\n\
              You see\n  Connection refused.\n\nCheck by hand\n  `ss -tlnp`\n\n\
              Put it right\n  Give the Service another NodePort.\n"
+        );
+    }
+
+    #[test]
+    fn a_list_has_a_line_of_its_own_for_what_each_finding_is() {
+        let doc = FindingDoc {
+            summary: "A NodePort takes\nthe port of a process.",
+            ..DOC
+        };
+        assert_eq!(
+            list(&[doc]),
+            "nodeport-shadows-listener\n    A NodePort takes the port of a process\n"
         );
     }
 
