@@ -2,6 +2,7 @@
 
 mod free;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub(crate) struct Cluster {
     pub(crate) catalog: Catalog,
     /// Pod ranges by the name of their node.
     node_ranges: Vec<(String, Vec<Prefix>)>,
+    /// The place of each port in the list of its Service, from 0.
+    places: BTreeMap<ServiceName, usize>,
 }
 
 /// Reads a folder of manifests; what does not parse is named on stderr and left out.
@@ -56,6 +59,7 @@ pub(crate) fn load(args: &ClusterArgs) -> anyhow::Result<Cluster> {
         (node.metadata.name.clone(), ranges)
     };
     Ok(Cluster {
+        places: places(&objects),
         node_ranges: objects.nodes.iter().map(of_node).collect(),
         catalog: Catalog::new(&objects),
     })
@@ -118,6 +122,26 @@ impl trace::Names for Cluster {
     fn free_node_port(&self, host: &Host, proto: Proto) -> Option<u16> {
         free::node_port(host, proto, &self.catalog.node_ports(proto))
     }
+
+    fn port_index(&self, service: &ServiceName) -> Option<usize> {
+        self.places.get(service).copied()
+    }
+}
+
+/// Where each port of each Service stands; of Services with the same name the last counts.
+fn places(objects: &Objects) -> BTreeMap<ServiceName, usize> {
+    let mut places = BTreeMap::new();
+    for service in &objects.services {
+        for (i, port) in service.spec.ports.iter().enumerate() {
+            let name = ServiceName {
+                namespace: service.metadata.namespace.clone(),
+                name: service.metadata.name.clone(),
+                port: port.name.clone(),
+            };
+            let _ = places.insert(name, i);
+        }
+    }
+    places
 }
 
 /// The range of the cluster's pods as kube-proxy's rules have it: `KUBE-SERVICES ! -s RANGE …
