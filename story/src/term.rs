@@ -3,7 +3,7 @@
 mod headline;
 mod paint;
 
-use trace::{Answer, Finding, Outcome, Verdict};
+use trace::{Answer, Finding, Fix, Outcome, Verdict};
 
 use crate::groups::{self, Group};
 use crate::telling::{self, Told};
@@ -287,17 +287,36 @@ impl Teller<'_> {
             self.client(&self.story.answers[i]);
         }
         if let Some(fix) = &finding.fix {
-            let said: Vec<_> = fix.say.lines().map(escape::terminal).collect();
-            self.label("fix", &said);
-            if let Some(command) = &fix.command {
-                self.command(command);
-            }
+            self.fix(fix);
         }
         if let Some(check) = &finding.check {
             self.paper.label("check", &escape::terminal(check));
         }
         self.paper
             .label("more", &format!("berth explain {}", finding.code));
+    }
+
+    /// What to do. The command stands behind the sentence that asks for it: the last one if
+    /// that ends with a colon, else the first.
+    fn fix(&mut self, fix: &Fix) {
+        let mut said: Vec<String> = fix.say.lines().map(escape::terminal).collect();
+        let Some(command) = &fix.command else {
+            return self.label("fix", &said);
+        };
+        let asks_last = said.last().is_some_and(|line| line.ends_with(':'));
+        let rest = if asks_last || said.is_empty() {
+            Vec::new()
+        } else {
+            let rest = said.split_off(1);
+            said[0].push(':');
+            rest
+        };
+        self.label("fix", &said);
+        self.command(command);
+        let room = self.options.width.saturating_sub(8).max(24);
+        for line in rest.iter().flat_map(|line| wrap(line, room)) {
+            self.paper.line(&format!("       {line}"));
+        }
     }
 
     /// A command to see for oneself, for an ending that no finding explains.

@@ -325,8 +325,8 @@ pub fn shadowed(answers: Vec<usize>) -> Finding {
                 .to_owned(),
         ],
         fix: Some(Fix {
-            say: "give the Service another NodePort; 31544 is free on this host and held by no \
-                  Service:"
+            say: "give the Service another NodePort\n31544 is free on this host and held by no \
+                  Service"
                 .to_owned(),
             command: Some(patch.to_owned()),
         }),
