@@ -43,7 +43,9 @@ fn add_links(host: &mut Host) {
     if host.links.iter().any(|link| link.loopback) {
         return;
     }
-    let index = (1..).find(|index| host.link(*index).is_none()).unwrap_or(1);
+    let index = (1..=u32::MAX)
+        .find(|index| host.link(*index).is_none())
+        .unwrap_or(1);
     host.links.insert(
         0,
         Link {

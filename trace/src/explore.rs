@@ -7,13 +7,14 @@ use host::{GapKind, Host, RouteKind};
 use net::{Family, Prefix, addr_bits};
 
 use crate::answer::{Answer, Cause, From};
+use crate::end::End;
 use crate::eval::{Eval, Fork};
 use crate::packet::{Fact, Kind, Packet, State, Tracking, User};
 use crate::question::{Origin, Question};
 use crate::ranges::Ranges;
 use crate::resolve::resolve;
 use crate::route::{Found, Key};
-use crate::walk::{End, Entry};
+use crate::walk::Entry;
 
 /// Why a question cannot be asked of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +207,12 @@ impl Eval<'_> {
         };
         let never = never.iter().filter_map(|text| text.parse::<Prefix>().ok());
         let never = never.map(|prefix| (prefix.first(), prefix.last()));
-        Ranges::of(own.chain(never).collect()).not(family.max())
+        // The first and the last address of a network on a link belong to nobody.
+        let wide = self.host.addresses.iter().map(|a| a.prefix);
+        let wide =
+            wide.filter(|p| p.family() == Family::V4 && family == Family::V4 && p.len() < 31);
+        let ends = wide.flat_map(|p| [(p.first(), p.first()), (p.last(), p.last())]);
+        Ranges::of(own.chain(never).chain(ends).collect()).not(family.max())
     }
 
     fn pod_addrs(&self) -> Ranges {
@@ -307,7 +313,7 @@ impl Eval<'_> {
             source: Fact::Client,
         };
         let (mut ends, state) = self.past_gaps(state, Some(iif));
-        ends.extend(self.connect(state, &entry));
+        ends.extend(self.connect(state, entry));
         ends
     }
 
@@ -330,7 +336,7 @@ impl Eval<'_> {
             let way = match way {
                 Ok(way) => way,
                 Err(cause) => {
-                    self.stopped(state, cause, &mut ends);
+                    Self::stopped(state, cause, &mut ends);
                     continue;
                 }
             };
@@ -339,7 +345,7 @@ impl Eval<'_> {
                 continue;
             }
             let Some(source) = way.source else {
-                self.stopped(state, Cause::NoRoute, &mut ends);
+                Self::stopped(state, Cause::NoRoute, &mut ends);
                 continue;
             };
             state.addr = Ranges::one(addr_bits(source));
@@ -351,14 +357,14 @@ impl Eval<'_> {
             for (state, way) in self.route_out(state, &key) {
                 match way {
                     Ok(way) => ends.extend(self.sent(state, way)),
-                    Err(cause) => self.stopped(state, cause, &mut ends),
+                    Err(cause) => Self::stopped(state, cause, &mut ends),
                 }
             }
         }
         ends
     }
 
-    fn stopped(&self, mut state: State, cause: Cause, ends: &mut Vec<End>) {
+    fn stopped(mut state: State, cause: Cause, ends: &mut Vec<End>) {
         use crate::answer::{Did, Stage};
         state.note(Stage::Start, None, Did::Sent { source: None });
         state.note(Stage::Routing, None, Did::Stops(cause.clone()));
@@ -377,7 +383,7 @@ impl Eval<'_> {
             source: Fact::Client,
         };
         let (mut ends, state) = self.past_gaps(state, Some(oif));
-        ends.extend(self.connect(state, &entry));
+        ends.extend(self.connect(state, entry));
         ends
     }
 

@@ -9,6 +9,7 @@ use crate::lower::Doubt;
 use crate::packet::{Fact, Kind, State};
 use crate::ranges::Ranges;
 use crate::value::Dim;
+use crate::ways::{all, each, sift};
 
 /// What one member of an entry asks of the packets of a state.
 enum Ask {
@@ -56,17 +57,10 @@ impl<'h> Eval<'h> {
             };
             let mut inner = matched.clone();
             inner.name = Some(name.as_str().into());
-            for state in std::mem::take(&mut open) {
-                for (state, holds) in self.in_ipset(state, &inner) {
-                    if holds {
-                        done.push((state, true))
-                    } else {
-                        open.push(state)
-                    }
-                }
-            }
+            let ways = each(open, |state| self.in_ipset(state, &inner));
+            open = sift(ways, &mut done, |holds| !holds);
         }
-        done.extend(open.into_iter().map(|state| (state, false)));
+        done.extend(all(open, &false));
         done
     }
 

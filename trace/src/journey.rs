@@ -6,10 +6,10 @@ use host::Hook;
 use host::xt::RejectWith;
 
 use crate::answer::{Cause, Did, Stage};
-use crate::chain::Fate;
+use crate::base::Fate;
 use crate::eval::Eval;
 use crate::packet::State;
-use crate::routing::Inbound;
+use crate::routing::{Inbound, may_cross};
 
 /// Where a packet ends up.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +38,7 @@ impl Eval<'_> {
     pub(crate) fn come_in(&mut self, mut state: State) -> Landings {
         state.packet.oif = None;
         state.packet.way = None;
-        if !self.may_leave(&state) {
+        if !may_cross(&state) {
             let cause = Cause::Martian;
             state.note(Stage::Start, None, Did::Stops(cause.clone()));
             return vec![(state, Landing::Lost { cause, hook: None })];
@@ -47,13 +47,11 @@ impl Eval<'_> {
         for state in self.pass(state, Hook::Prerouting, &mut landed) {
             for (mut state, inbound) in self.route_in(state) {
                 match inbound {
-                    Inbound::Local => landed.extend(self.into_host(state)),
+                    Inbound::Local => landed.extend(self.enter_host(state)),
                     Inbound::Forward(way) => {
                         state.packet.oif = Some(way.oif);
                         state.packet.way = Some(way);
-                        for state in self.pass(state, Hook::Forward, &mut landed) {
-                            self.leave(state, &mut landed);
-                        }
+                        self.forward(state, &mut landed);
                     }
                     Inbound::Lost(cause) => {
                         landed.push((state, Landing::Lost { cause, hook: None }));
@@ -65,6 +63,12 @@ impl Eval<'_> {
             }
         }
         landed
+    }
+
+    fn forward(&mut self, state: State, landed: &mut Landings) {
+        for state in self.pass(state, Hook::Forward, landed) {
+            self.leave(state, landed);
+        }
     }
 
     /// A packet made here and routed.
@@ -120,12 +124,12 @@ impl Eval<'_> {
         state.note(Stage::Start, None, Did::LoopsBack);
         let mut landed = Landings::new();
         for state in self.pass(state, Hook::Prerouting, &mut landed) {
-            landed.extend(self.into_host(state));
+            landed.extend(self.enter_host(state));
         }
         landed
     }
 
-    fn into_host(&mut self, mut state: State) -> Landings {
+    fn enter_host(&mut self, mut state: State) -> Landings {
         state.packet.oif = None;
         let mut landed = Landings::new();
         for mut state in self.pass(state, Hook::Input, &mut landed) {

@@ -5,13 +5,18 @@
 //! (`routing`) and sockets (`deliver`) to their ends (`walk`), and gathers those into regions
 //! of sources that end alike (`resolve`).
 
+mod addr_type;
 mod answer;
 mod assume;
+mod base;
+mod bind;
 mod chain;
 mod deliver;
+mod end;
 mod errno;
 mod eval;
 mod explore;
+mod field;
 mod findings;
 mod hook;
 mod ipset;
@@ -25,9 +30,12 @@ mod ranges;
 mod resolve;
 mod route;
 mod routing;
+mod rule;
+mod source;
 mod split;
 mod value;
 mod walk;
+mod ways;
 
 pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,

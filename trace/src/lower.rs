@@ -307,7 +307,7 @@ impl Value {
     }
 
     /// The test that this value, a number in the host's byte order, masked, equals `wanted`.
-    pub(crate) fn is_masked(self, mask: u32, wanted: u32) -> Test {
+    pub(crate) fn equals_masked(self, mask: u32, wanted: u32) -> Test {
         let value = if mask == u32::MAX {
             self
         } else {

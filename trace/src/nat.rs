@@ -2,25 +2,16 @@
 //! first packet, applied to all.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use host::Hook;
-use net::{Family, Proto, addr_bits};
+use net::Proto;
 
-use crate::answer::{Cause, Did, RuleRef, Stage};
-use crate::chain::{Fate, Flow};
-use crate::eval::{Eval, Fork};
+use crate::base::Fate;
+use crate::chain::Flow;
+use crate::eval::Eval;
 use crate::hook::Item;
-use crate::lower::{End, Value, number};
-use crate::packet::{Binding, Connection, Fact, Kind, State, Tracking};
-use crate::ranges::Ranges;
-use crate::value::{Dim, Loaded, Seg};
-
-/// A binding that a rule asks for, or that the rule does not match after all, or a verdict.
-type Bound = Vec<(State, Option<Flow>)>;
-
-/// As many addresses or ports as are told apart one by one.
-const MOST: u128 = 16;
+use crate::packet::{Binding, Connection, Kind, State, Tracking};
+use crate::ways::{Ways, all, each, sift};
 
 /// Which end of a connection a hook translates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +22,7 @@ enum Manip {
 
 impl Eval<'_> {
     /// Conntrack's look at a packet.
-    pub(crate) fn track(&mut self, mut state: State) -> Vec<(State, Fate)> {
+    pub(crate) fn track(&mut self, mut state: State) -> Ways<Fate> {
         if state.tracking != Tracking::None || !self.is_tracking(state.family) {
             return vec![(state, Fate::Pass)];
         }
@@ -77,7 +68,7 @@ impl Eval<'_> {
 
     /// The NAT dispatcher of a hook: asks the chains if the connection is not bound yet, and
     /// translates the packet (nf_nat_core.c, nf_nat_inet_fn).
-    pub(crate) fn translate(&mut self, state: State, hook: Hook) -> Vec<(State, Fate)> {
+    pub(crate) fn translate(&mut self, state: State, hook: Hook) -> Ways<Fate> {
         let manip = match hook {
             Hook::Prerouting | Hook::Output => Manip::Destination,
             Hook::Input | Hook::Postrouting => Manip::Source,
@@ -111,88 +102,44 @@ impl Eval<'_> {
     }
 
     /// Chains in turn until one binds; `accept` in one does not keep the next from binding.
-    fn ask_nat_chains(&mut self, state: State, hook: Hook) -> Vec<(State, Fate)> {
+    fn ask_nat_chains(&mut self, state: State, hook: Hook) -> Ways<Fate> {
         let order = self.order(state.family, hook);
         let (mut done, mut open) = (Vec::new(), vec![state]);
         for group in &order.nat {
-            // One order stands for all where only one chain has the priority.
-            for state in std::mem::take(&mut open) {
-                let ways = self.nat_group(state, hook, group);
-                for (state, flow) in ways {
-                    match flow {
-                        None => open.push(state),
-                        Some(fate) => done.push((state, fate)),
-                    }
-                }
-            }
+            let ways = each(open, |state| {
+                self.in_any_order(state, hook, group, |eval, state, order| {
+                    eval.nat_in_order(state, hook, order)
+                })
+            });
+            open = sift(ways, &mut done, Option::is_none);
         }
-        done.extend(
-            open.into_iter()
-                .map(|state| (with_null_binding(state, hook), Fate::Pass)),
-        );
-        done
+        let decided = done
+            .into_iter()
+            .filter_map(|(state, fate)| Some((state, fate?)));
+        let unbound = open
+            .into_iter()
+            .map(|state| (with_null_binding(state, hook), Fate::Pass));
+        decided.chain(unbound).collect()
     }
 
-    fn nat_group(
-        &mut self,
-        state: State,
-        hook: Hook,
-        orders: &[Vec<Item>],
-    ) -> Vec<(State, Option<Fate>)> {
-        if let [only] = orders {
-            return self.nat_in_order(state, hook, only);
-        }
-        let why = self.order_unknown(hook, &orders[0]);
-        let fork = self.new_fork(Fork::Gap(why.into()));
-        let mut ways: Vec<Vec<(State, Option<Fate>)>> = Vec::new();
-        for (branch, order) in orders.iter().enumerate() {
-            let mut state = state.clone();
-            state.choose(fork, branch);
-            let way = self.nat_in_order(state, hook, order);
-            let alike = |known: &Vec<(State, Option<Fate>)>| {
-                let pairs = known.iter().zip(&way);
-                known.len() == way.len()
-                    && pairs
-                        .into_iter()
-                        .all(|(a, b)| a.1 == b.1 && a.0.is_like(&b.0))
-            };
-            if !ways.iter().any(alike) {
-                ways.push(way);
-            }
-        }
-        ways.into_iter().flatten().collect()
-    }
-
-    fn nat_in_order(
-        &mut self,
-        state: State,
-        hook: Hook,
-        items: &[Item],
-    ) -> Vec<(State, Option<Fate>)> {
+    /// `None` for packets that no chain bound or dropped.
+    fn nat_in_order(&mut self, state: State, hook: Hook, items: &[Item]) -> Ways<Option<Fate>> {
         let (mut done, mut open) = (Vec::new(), vec![state]);
         for item in items {
             let Item::Chain(chain) = item else { continue };
-            for state in std::mem::take(&mut open) {
-                for (state, flow) in self.run_base(state, hook, *chain) {
-                    match flow {
-                        Flow::Accept | Flow::Return | Flow::Queue { bypass: true } => {
-                            open.push(state);
-                        }
-                        Flow::Bound => done.push((state, Some(Fate::Pass))),
-                        Flow::Drop(cause) => done.push((state, Some(Fate::Drop(cause)))),
-                        Flow::Reject(with) => done.push((state, Some(Fate::Reject(with)))),
-                        Flow::Queue { bypass: false } => done.push((state, Some(Fate::Queue))),
-                        Flow::Unknown(why) => done.push((state, Some(Fate::Unknown(why)))),
-                    }
-                }
-            }
+            let flows = each(open, |state| self.run_base(state, hook, *chain));
+            let ways = flows
+                .into_iter()
+                .map(|(state, flow)| (state, fate_of(flow)))
+                .collect();
+            open = sift(ways, &mut done, Option::is_none);
         }
-        done.extend(open.into_iter().map(|state| (state, None)));
+        done.extend(all(open, &None));
         done
     }
 
     /// Rewrites the packet as the connection's bindings say.
-    fn apply(&mut self, mut state: State, hook: Hook, manip: Manip) -> Vec<(State, Fate)> {
+    fn apply(&mut self, mut state: State, hook: Hook, manip: Manip) -> Ways<Fate> {
         let Some(conn) = state.conn.clone() else {
             return vec![(state, Fate::Pass)];
         };
@@ -229,322 +176,18 @@ impl Eval<'_> {
         }
         vec![(state, Fate::Pass)]
     }
-
-    /// Makes the binding that a NAT rule asks for.
-    pub(crate) fn bind(
-        &mut self,
-        hook: Hook,
-        state: State,
-        end: &End,
-        rule: Option<&RuleRef>,
-    ) -> Bound {
-        let (to, source, masquerade) = match end {
-            End::Dnat(to) => (to, false, false),
-            End::Redirect(to) => (to, false, false),
-            End::Snat(to) => (to, true, false),
-            End::Masquerade(to) => (to, true, true),
-            End::Accept
-            | End::Drop
-            | End::Return
-            | End::Jump(_)
-            | End::Goto(_)
-            | End::Reject(_)
-            | End::RejectXt(_)
-            | End::Queue { .. }
-            | End::Gap(_) => return vec![(state, None)],
-        };
-        if let Some(why) = &to.gap {
-            return vec![(state, Some(Flow::Unknown(why.clone())))];
-        }
-        if to
-            .is_v6
-            .is_some_and(|is_v6| is_v6 != (state.family == Family::V6))
-        {
-            return vec![(state, None)];
-        }
-        let addrs = match end {
-            End::Redirect(_) => self.own_address(&state, hook).map(|a| Some((a, a))),
-            End::Masquerade(_) => self.masquerade_address(&state).map(|a| Some((a, a))),
-            _ => self.range(&state, to.addr.as_ref()),
-        };
-        let ports = self.range(&state, to.port.as_ref());
-        let (addrs, ports) = match (addrs, ports) {
-            (Ok(addrs), Ok(ports)) => (addrs, ports),
-            (Err(Flow::Return), _) | (_, Err(Flow::Return)) => return vec![(state, None)],
-            (Err(flow), _) | (_, Err(flow)) => return vec![(state, Some(flow))],
-        };
-        let binder = Binder {
-            hook,
-            source,
-            masquerade,
-            random: to.random,
-            rule,
-        };
-        let mut bound = Bound::new();
-        for (state, addr) in self.pick_addr(state, source, addrs) {
-            match addr {
-                Ok(addr) => bound.extend(self.pick_port(state, &binder, &addr, ports)),
-                Err(why) => bound.push((state, Some(Flow::Unknown(why.into())))),
-            }
-        }
-        bound
-    }
-
-    /// Lowest and highest value; `Err(Flow::Return)` where the rule does not match.
-    fn range(
-        &mut self,
-        state: &State,
-        range: Option<&(Value, Value)>,
-    ) -> Result<Option<(u128, u128)>, Flow> {
-        let Some((low, high)) = range else {
-            return Ok(None);
-        };
-        let mut read = |value: &Value| match self.load(state, value) {
-            Loaded::Segs(segs) => match &segs[..] {
-                [Seg::Known(bytes)] => Ok(number(bytes)),
-                _ => Err(Flow::Unknown(
-                    "a packet is translated to the client's own address".into(),
-                )),
-            },
-            Loaded::Absent => Err(Flow::Return),
-            Loaded::Unknown(why) => Err(Flow::Unknown(why)),
-            Loaded::Parts(_) => Err(Flow::Unknown("a packet is translated by a route".into())),
-        };
-        Ok(Some((read(low)?, read(high)?)))
-    }
-
-    /// `redirect` leads to the first address of the incoming link, and to loopback for
-    /// packets made here (nf_nat_redirect.c).
-    fn own_address(&self, state: &State, hook: Hook) -> Result<u128, Flow> {
-        if hook == Hook::Output {
-            return Ok(match state.family {
-                Family::V4 => 0x7f00_0001,
-                Family::V6 => 1,
-            });
-        }
-        let of_family = |a: &&host::Address| Family::of(a.addr) == state.family;
-        let on_link = |a: &&host::Address| Some(a.link) == state.packet.iif;
-        let scope = |a: &&host::Address| {
-            state.family == Family::V4
-                || state
-                    .ip(&state.packet.dst)
-                    .is_none_or(|dst| is_link_local(dst) == is_link_local(a.addr))
-        };
-        let mut own = self
-            .host
-            .addresses
-            .iter()
-            .filter(of_family)
-            .filter(on_link)
-            .filter(scope);
-        own.next()
-            .map(|a| addr_bits(a.addr))
-            .ok_or(Flow::Drop(Cause::RuleDrops))
-    }
-
-    /// `masquerade` takes the address of the outgoing link (nf_nat_masquerade.c).
-    fn masquerade_address(&self, state: &State) -> Result<u128, Flow> {
-        let oif = state.packet.oif.unwrap_or(0);
-        let dst = state.ip(&state.packet.dst);
-        let hop = state
-            .packet
-            .way
-            .as_ref()
-            .and_then(|way| way.gateway)
-            .or(dst);
-        let found = match state.family {
-            Family::V4 => self.select_source_v4(oif, hop, 0),
-            Family::V6 => dst.and_then(|dst| self.select_source_v6(Some(oif), dst)),
-        };
-        found.map(addr_bits).ok_or(Flow::Drop(Cause::RuleDrops))
-    }
-
-    /// Chooses an address of a range: the kernel hashes the client's, so each may be taken.
-    fn pick_addr(
-        &mut self,
-        state: State,
-        source: bool,
-        addrs: Option<(u128, u128)>,
-    ) -> Vec<(State, Result<Fact, &'static str>)> {
-        let own = if source {
-            state.packet.src.clone()
-        } else {
-            state.packet.dst.clone()
-        };
-        let Some((low, high)) = addrs else {
-            return vec![(state, Ok(own))];
-        };
-        if low == high {
-            return vec![(state, Ok(Fact::Known(low)))];
-        }
-        let range = Ranges::span(low, high);
-        // A source that is in the range already stays (nf_nat_core.c, get_unique_tuple).
-        let (keep, rest) = if source && own == Fact::Client {
-            state.cut(Dim::Addr, &range)
-        } else if source
-            && state
-                .known_addr(&own)
-                .is_some_and(|addr| range.contains(addr))
-        {
-            (Some(state), None)
-        } else {
-            (None, Some(state))
-        };
-        let mut ways: Vec<_> = keep.map(|state| (state, Ok(own))).into_iter().collect();
-        let Some(state) = rest else { return ways };
-        if high - low >= MOST {
-            let why = "which address of a large NAT range is taken depends on a hash";
-            ways.push((state, Err(why)));
-            return ways;
-        }
-        let count = high - low + 1;
-        #[expect(clippy::cast_precision_loss, reason = "at most 16")]
-        let shares = vec![1.0 / count as f64; count as usize];
-        let fork = self.new_fork(Fork::Chance(shares));
-        for (branch, addr) in (low..=high).enumerate() {
-            let mut state = state.clone();
-            state.choose(fork, branch);
-            ways.push((state, Ok(Fact::Known(addr))));
-        }
-        ways
-    }
-
-    fn pick_port(
-        &mut self,
-        state: State,
-        binder: &Binder,
-        addr: &Fact,
-        ports: Option<(u128, u128)>,
-    ) -> Bound {
-        let packet = &state.packet;
-        let own = if binder.source {
-            packet.sport.clone()
-        } else {
-            packet.dport.clone()
-        };
-        let random = Fact::Unknown("a source port that NAT picks");
-        let (keep, rest) = match ports {
-            None if binder.random && binder.source => (None, Some(state)),
-            None => (Some(state), None),
-            Some((low, high)) if low == high => {
-                return self.make(state, binder, addr, Fact::Known(low));
-            }
-            // A port in the range stays, unless it is to be random.
-            Some(_) if binder.random => (None, Some(state)),
-            Some((low, high)) => {
-                let range = Ranges::span(low, high);
-                match (state.known_port(&own), &own) {
-                    (Some(port), _) if range.contains(port.into()) => (Some(state), None),
-                    (None, Fact::Client) => state.cut(Dim::Port, &range),
-                    _ => (None, Some(state)),
-                }
-            }
-        };
-        let mut bound = Bound::new();
-        if let Some(state) = keep {
-            bound.extend(self.make(state, binder, addr, own));
-        }
-        let Some(state) = rest else { return bound };
-        match ports {
-            Some((low, high)) if !binder.source && high - low < MOST => {
-                let count = high - low + 1;
-                #[expect(clippy::cast_precision_loss, reason = "at most 16")]
-                let shares = vec![1.0 / count as f64; count as usize];
-                let fork = self.new_fork(Fork::Chance(shares));
-                for (branch, port) in (low..=high).enumerate() {
-                    let mut state = state.clone();
-                    state.choose(fork, branch);
-                    bound.extend(self.make(state, binder, addr, Fact::Known(port)));
-                }
-            }
-            Some(_) if !binder.source => {
-                let why: Rc<str> = "which port of a large NAT range is taken is random".into();
-                bound.push((state, Some(Flow::Unknown(why))));
-            }
-            _ => bound.extend(self.make(state, binder, addr, random)),
-        }
-        bound
-    }
-
-    fn make(&mut self, state: State, binder: &Binder, addr: &Fact, port: Fact) -> Bound {
-        // Where a free source may be the new one already, those packets are not changed.
-        let own = if binder.source {
-            &state.packet.src
-        } else {
-            &state.packet.dst
-        };
-        let parts = match (own, addr) {
-            (Fact::Client, Fact::Known(addr)) => state.cut(Dim::Addr, &Ranges::one(*addr)),
-            _ => (None, Some(state)),
-        };
-        let parts = [
-            parts.0.map(|state| (state, true)),
-            parts.1.map(|state| (state, false)),
-        ];
-        let parts = parts.into_iter().flatten();
-        let bind = |(state, same_addr)| {
-            (
-                binder.bind(state, addr, &port, same_addr),
-                Some(Flow::Bound),
-            )
-        };
-        parts.map(bind).collect()
-    }
 }
 
-/// What a NAT rule does, apart from the addresses.
-struct Binder<'a> {
-    hook: Hook,
-    source: bool,
-    masquerade: bool,
-    random: bool,
-    rule: Option<&'a RuleRef>,
-}
-
-impl Binder<'_> {
-    fn bind(&self, mut state: State, addr: &Fact, port: &Fact, same_addr: bool) -> State {
-        let packet = &state.packet;
-        let (own_addr, own_port) = if self.source {
-            (&packet.src, &packet.sport)
-        } else {
-            (&packet.dst, &packet.dport)
-        };
-        let same_port = own_port == port
-            || matches!((state.known_port(own_port), state.known_port(port)),
-                (Some(a), Some(b)) if a == b);
-        let same = same_addr
-            || own_addr == addr
-            || matches!((state.known_addr(own_addr), state.known_addr(addr)),
-                (Some(a), Some(b)) if a == b);
-        let binding = Binding {
-            addr: addr.clone(),
-            port: port.clone(),
-            changes: !(same && same_port),
-            masquerade: self.masquerade,
-        };
-        let did = if self.source {
-            Did::Snat {
-                addr: state.ip(addr),
-                masquerade: self.masquerade,
-            }
-        } else {
-            let (addr, port) = (state.ip(addr), state.known_port(port));
-            Did::Dnat {
-                addr: addr.unwrap_or_else(|| net::addr_of(state.family, 0)),
-                port: port.unwrap_or(0),
-            }
-        };
-        if let Some(conn) = &mut state.conn {
-            let slot = if self.source {
-                &mut conn.snat
-            } else {
-                &mut conn.dnat
-            };
-            *slot = Some(binding);
-        }
-        state.note(Stage::Hook(self.hook), self.rule.cloned(), did);
-        state
-    }
+/// What a NAT chain's flow means to the packet; `None` where the next chain is asked.
+fn fate_of(flow: Flow) -> Option<Fate> {
+    Some(match flow {
+        Flow::Accept | Flow::Return | Flow::Queue { bypass: true } => return None,
+        Flow::Bound => Fate::Pass,
+        Flow::Drop(cause) => Fate::Drop(cause),
+        Flow::Reject(with) => Fate::Reject(with),
+        Flow::Queue { bypass: false } => Fate::Queue,
+        Flow::Unknown(why) => Fate::Unknown(why),
+    })
 }
 
 fn with_null_binding(mut state: State, hook: Hook) -> State {

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use host::{Gap, GapKind};
 
 use crate::answer::{Answer, Cause, Client, From, Outcome, Region, RuleRef, Server, Verdict};
+use crate::end::End;
 use crate::eval::{Eval, Fork};
 use crate::owner;
 use crate::ranges::Ranges;
-use crate::walk::End;
 
 /// One way that is left open.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +145,7 @@ impl Resolver<'_, '_> {
                     branches.entry(branch).or_default().push(member);
                 }
                 // Packets alike in all respects took two ways: nothing is certain here.
-                _ => return vec![self.torn(members)],
+                _ => return vec![Self::torn(members)],
             }
         }
         let ways: Vec<(usize, Vec<Out>)> = branches
@@ -214,7 +214,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    fn torn(&self, members: &[usize]) -> Out {
+    fn torn(members: &[usize]) -> Out {
         let why: Rc<str> = "the rules lead to ends that cannot be told apart".into();
         Out {
             end: members[0],

@@ -3,13 +3,12 @@
 
 use std::net::IpAddr;
 
-use host::{Address, Hook, NextHop, Route, RouteKind};
+use host::{Hook, Route, RouteKind};
 use net::{Family, Prefix, addr_bits};
 
 use crate::answer::{Cause, Did, Stage};
-use crate::chain::Fate;
+use crate::base::Fate;
 use crate::eval::Eval;
-use crate::nat::is_link_local;
 use crate::packet::{Fact, State, Way};
 use crate::ranges::Ranges;
 use crate::route::{Found, Key, Refusal};
@@ -52,16 +51,16 @@ impl<'h> Eval<'h> {
     ) -> Vec<(State, Result<Way, Cause>)> {
         let found = self.fib_lookup(state, key);
         let decided = found.into_iter().map(|(state, found)| {
-            let way = self.way_of(&state, key, found);
+            let way = self.way_of(&state, key, &found);
             (state, way)
         });
         decided.collect()
     }
 
-    fn way_of(&self, state: &State, key: &Key, found: Found<'h>) -> Result<Way, Cause> {
+    fn way_of(&self, state: &State, key: &Key, found: &Found<'h>) -> Result<Way, Cause> {
         let (route, hop) = match found {
-            Found::Route(route, hop) => (route, hop),
-            Found::Refuses(refusal) => return Err(cause_of(refusal)),
+            Found::Route(route, hop) => (*route, *hop),
+            Found::Refuses(refusal) => return Err(cause_of(*refusal)),
             Found::Nothing => return Err(Cause::NoRoute),
         };
         match route.kind {
@@ -71,7 +70,7 @@ impl<'h> Eval<'h> {
                     oif: self.loopback(),
                     gateway: None,
                     is_local: true,
-                    source: route.preferred_source.filter(|s| s.is_ipv4()).or(dst),
+                    source: route.preferred_source.filter(IpAddr::is_ipv4).or(dst),
                 });
             }
             RouteKind::Unicast => {}
@@ -100,75 +99,6 @@ impl<'h> Eval<'h> {
             is_local: false,
             source,
         })
-    }
-
-    /// The source address that goes with a route.
-    fn source_for(
-        &self,
-        state: &State,
-        dst: &Fact,
-        route: &Route,
-        hop: Option<&NextHop>,
-    ) -> Option<IpAddr> {
-        if route.preferred_source.is_some() {
-            return route.preferred_source;
-        }
-        let oif = hop.and_then(|hop| hop.link);
-        let gateway = hop.and_then(|hop| hop.gateway);
-        let dst = state.ip(dst);
-        match state.family {
-            Family::V4 => {
-                let scope = if gateway.is_some() { 0 } else { 253 };
-                self.select_source_v4(oif.unwrap_or(0), gateway.or(dst), scope)
-            }
-            Family::V6 => self.select_source_v6(oif, dst?),
-        }
-    }
-
-    /// The first address of a link that is of the right scope, one of the destination's
-    /// prefix before others; else the first of another link (devinet.c, inet_select_addr).
-    pub(crate) fn select_source_v4(
-        &self,
-        oif: u32,
-        dst: Option<IpAddr>,
-        scope: u8,
-    ) -> Option<IpAddr> {
-        let own = || {
-            self.host
-                .addresses
-                .iter()
-                .filter(|a| a.addr.is_ipv4() && !a.secondary)
-        };
-        let fits = |a: &&Address| a.scope <= scope;
-        let on_link = || own().filter(|a| a.link == oif).filter(fits);
-        let near = on_link().find(|a| dst.is_some_and(|dst| a.prefix.contains(dst)));
-        let elsewhere = || own().filter(fits).find(|a| a.scope != 253);
-        near.or_else(|| on_link().next())
-            .or_else(elsewhere)
-            .map(|a| a.addr)
-    }
-
-    /// The address that RFC 6724 prefers towards `dst` (addrconf.c, ipv6_dev_get_saddr).
-    pub(crate) fn select_source_v6(&self, oif: Option<u32>, dst: IpAddr) -> Option<IpAddr> {
-        let own = self.host.addresses.iter().filter(|a| a.addr.is_ipv6());
-        let usable = own.filter(|a| dst.is_loopback() || !a.addr.is_loopback());
-        let rank = |a: &&Address| {
-            let same_scope = is_link_local(a.addr) == is_link_local(dst);
-            let same = a.addr == dst;
-            let on_link = Some(a.link) == oif;
-            let same_label = label(a.addr) == label(dst);
-            let common = (addr_bits(a.addr) ^ addr_bits(dst)).leading_zeros();
-            let common = common.min(u32::from(a.prefix.len()));
-            (same, same_scope, on_link, same_label, common)
-        };
-        // Of equals the first one listed stays.
-        let mut best: Option<&Address> = None;
-        for candidate in usable {
-            if best.is_none_or(|best| rank(&candidate) > rank(&best)) {
-                best = Some(candidate);
-            }
-        }
-        best.map(|a| a.addr)
     }
 
     /// A new route for a packet in OUTPUT. The link that the rules see stays the old one.
@@ -245,7 +175,7 @@ impl<'h> Eval<'h> {
             ports: Some((packet.sport.clone(), packet.dport.clone())),
         };
         for (state, found) in self.fib_lookup(state, &key) {
-            decided.extend(self.decide_in(state, &key, found));
+            decided.extend(self.decide_in(state, &key, &found));
         }
         for (state, inbound) in &mut decided {
             match inbound {
@@ -266,13 +196,10 @@ impl<'h> Eval<'h> {
         decided
     }
 
-    fn decide_in(&mut self, state: State, key: &Key, found: Found<'h>) -> Vec<(State, Inbound)> {
+    fn decide_in(&mut self, state: State, key: &Key, found: &Found<'h>) -> Vec<(State, Inbound)> {
         let family = state.family;
         let device = self.link_name(state.packet.iif.unwrap_or(0));
         let forwards = self.host.sysctls.forwarding(family, &device);
-        if !self.host.given.sysctls {
-            self.assume("settings are the kernel's defaults: no sysctls were given");
-        }
         // With forwarding off nothing is answered either (route.c, ip_error).
         let refuse = |cause: Cause, code: u8| {
             if forwards || family == Family::V6 {
@@ -282,17 +209,15 @@ impl<'h> Eval<'h> {
             }
         };
         let v6 = family == Family::V6;
-        let inbound = match &found {
+        let inbound = match found {
             Found::Nothing => refuse(Cause::NoRoute, 0),
             Found::Refuses(Refusal::Blackhole) => Inbound::Lost(Cause::Blackhole),
-            Found::Refuses(Refusal::Unreachable) => {
-                refuse(Cause::Unreachable, if v6 { 0 } else { 1 })
-            }
+            Found::Refuses(Refusal::Unreachable) => refuse(Cause::Unreachable, u8::from(!v6)),
             Found::Refuses(Refusal::Prohibit) => refuse(Cause::Prohibited, if v6 { 1 } else { 13 }),
             Found::Route(route, _) => match route.kind {
                 RouteKind::Local | RouteKind::Anycast => Inbound::Local,
                 RouteKind::Broadcast | RouteKind::Multicast => Inbound::Lost(Cause::NotUnicast),
-                RouteKind::Unicast => match self.way_forward(&state, key, found.clone()) {
+                RouteKind::Unicast => match self.way_forward(&state, key, found) {
                     Ok(_) if !forwards => Inbound::Lost(Cause::ForwardingOff),
                     Ok(way) => Inbound::Forward(way),
                     Err(cause) => refuse(cause, 0),
@@ -320,7 +245,7 @@ impl<'h> Eval<'h> {
     }
 
     /// A forwarded packet keeps its source, loopback or not.
-    fn way_forward(&self, state: &State, key: &Key, found: Found<'h>) -> Result<Way, Cause> {
+    fn way_forward(&self, state: &State, key: &Key, found: &Found<'h>) -> Result<Way, Cause> {
         let key = Key {
             src: None,
             ..key.clone()
@@ -479,13 +404,6 @@ impl<'h> Eval<'h> {
         custom_rule || local.any(|route| route.table != 255 || !is_own(route))
     }
 
-    /// Whether packets of this state may leave over a link: IPv6 loopback addresses never
-    /// cross a wire.
-    pub(crate) fn may_leave(&self, state: &State) -> bool {
-        let loopback = |fact: &Fact| state.ip(fact).is_some_and(|addr| addr.is_loopback());
-        !loopback(&state.packet.src) && !loopback(&state.packet.dst)
-    }
-
     /// The link a packet is received on is what a socket bound to a device is asked about;
     /// for packets looped back it is the link that has the address.
     pub(crate) fn receiving_link(&self, state: &State) -> Option<u32> {
@@ -497,6 +415,14 @@ impl<'h> Eval<'h> {
         let own = self.host.addresses.iter().find(|a| a.addr == dst);
         Some(own.map_or(iif, |a| a.link))
     }
+}
+
+/// Whether packets of this state may cross a wire: IPv6 loopback addresses never do.
+pub(crate) fn may_cross(state: &State) -> bool {
+    let loopback = |fact: &Fact| {
+        state.family == Family::V6 && state.ip(fact).is_some_and(|addr| addr.is_loopback())
+    };
+    !loopback(&state.packet.src) && !loopback(&state.packet.dst)
 }
 
 /// The packets whose fact lies in `within`, and the others.
@@ -513,22 +439,6 @@ pub(crate) fn cause_of(refusal: Refusal) -> Cause {
         Refusal::Blackhole => Cause::Blackhole,
         Refusal::Unreachable => Cause::Unreachable,
         Refusal::Prohibit => Cause::Prohibited,
-    }
-}
-
-/// The label of an IPv6 address in the kernel's default table (addrlabel.c): what matters is
-/// whether two are equal.
-fn label(addr: IpAddr) -> u8 {
-    let IpAddr::V6(v6) = addr else { return 4 };
-    let first = v6.segments()[0];
-    match first {
-        _ if v6.is_loopback() => 0,
-        0x2002 => 2,
-        0x3ffe => 12,
-        first if first & 0xfe00 == 0xfc00 => 5,
-        0x2001 if v6.segments()[1] == 0 => 6,
-        0 => 3,
-        _ => 1,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::lower::{Doubt, Entry, Side, Test, Value, number};
 use crate::packet::State;
 use crate::ranges::Ranges;
 use crate::value::{Dim, Loaded, Seg};
+use crate::ways::{all, each, sift};
 
 /// The packets that found an element, with its value; and those that found none.
 pub(crate) type Hits = Vec<(State, Option<Option<Data>>)>;
@@ -123,17 +124,10 @@ impl Eval<'_> {
     fn sequence(&mut self, state: State, tests: &[Test], go_on: bool) -> Vec<(State, bool)> {
         let (mut done, mut open) = (Vec::new(), vec![state]);
         for test in tests {
-            for state in std::mem::take(&mut open) {
-                for (state, holds) in self.split(state, test) {
-                    if holds == go_on {
-                        open.push(state)
-                    } else {
-                        done.push((state, holds))
-                    }
-                }
-            }
+            let ways = each(open, |state| self.split(state, test));
+            open = sift(ways, &mut done, |holds| *holds == go_on);
         }
-        done.extend(open.into_iter().map(|state| (state, go_on)));
+        done.extend(all(open, &go_on));
         done
     }
 
@@ -161,30 +155,23 @@ impl Eval<'_> {
         for seg in &segs {
             left -= seg_len(seg);
             let part = (wanted >> (left * 8)) & mask_of(seg_len(seg));
-            for state in std::mem::take(&mut open) {
-                for (state, holds) in self.split_seg(state, seg, &Ranges::one(part)) {
-                    if holds {
-                        open.push(state)
-                    } else {
-                        misses.push((state, false))
-                    }
-                }
-            }
+            let ways = each(open, |state| self.split_seg(state, seg, &Ranges::one(part)));
+            open = sift(ways, &mut misses, |holds| *holds);
         }
-        misses.extend(open.into_iter().map(|state| (state, true)));
+        misses.extend(all(open, &true));
         misses
     }
 
     fn split_seg(&mut self, state: State, seg: &Seg, within: &Ranges) -> Vec<(State, bool)> {
         match seg {
             Seg::Known(bytes) => vec![(state, within.contains(number(bytes)))],
-            Seg::Free(free) => match free.preimage(within) {
-                Some(values) => both(state.cut(free.dim, &values)),
-                None => {
-                    let why = "a mask over the client's address is not modelled";
-                    self.fork(state, &Doubt::Gap(why.into()))
+            Seg::Free(free) => {
+                if let Some(values) = free.preimage(within) {
+                    return both(state.cut(free.dim, &values));
                 }
-            },
+                let why = "a mask over the client's address is not modelled";
+                self.fork(state, &Doubt::Gap(why.into()))
+            }
         }
     }
 

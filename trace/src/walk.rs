@@ -1,38 +1,20 @@
 //! A connection from its first packet on: the request, the answer, the last packet of the
 //! handshake, and what the client makes of it.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use host::xt::RejectWith;
-use net::{Endpoint, Family, Proto, addr_bits};
+use net::{Family, Proto, addr_bits};
 
 use crate::answer::{Cause, Client, Did, Server, Stage, Verdict};
 use crate::deliver::Taker;
+use crate::end::{End, Facts};
 use crate::errno;
 use crate::eval::Eval;
 use crate::journey::Landing;
 use crate::packet::{Fact, Kind, State, Tracking, User};
 use crate::route::Key;
 use crate::routing::is_in_send;
-
-/// How the connections of a state end.
-#[derive(Debug, Clone)]
-pub(crate) struct End {
-    pub(crate) state: State,
-    /// How many steps belong to the request.
-    pub(crate) request: usize,
-    pub(crate) verdict: Verdict,
-    pub(crate) client: Client,
-    pub(crate) cause: Cause,
-    pub(crate) to: Option<Endpoint>,
-    pub(crate) oif: Option<String>,
-    pub(crate) seen_source: Option<IpAddr>,
-    pub(crate) masquerade: bool,
-    pub(crate) server: Option<Server>,
-    /// What is not known.
-    pub(crate) unknown: Option<Rc<str>>,
-}
 
 /// Where an answer ends up.
 enum Reach {
@@ -52,25 +34,39 @@ pub(crate) struct Entry {
 
 impl Eval<'_> {
     /// Follows connections from outside, or from a process here, to all their ends.
-    pub(crate) fn connect(&mut self, state: State, entry: &Entry) -> Vec<End> {
-        let mut ends = Vec::new();
+    pub(crate) fn connect(&mut self, state: State, entry: Entry) -> Vec<End> {
         let landed = if entry.iif.is_some() {
             self.come_in(state)
         } else {
             self.go_out(state)
         };
+        let mut walk = Walk {
+            eval: self,
+            entry,
+            ends: Vec::new(),
+        };
         for (state, landing) in landed {
-            self.end_request(state, landing, entry, &mut ends);
+            walk.end_request(state, landing);
         }
-        ends
+        walk.ends
     }
+}
 
-    fn end_request(&mut self, state: State, landing: Landing, entry: &Entry, ends: &mut Vec<End>) {
-        let is_local = entry.iif.is_none();
+/// Connections of one client on their way.
+struct Walk<'e, 'h> {
+    eval: &'e mut Eval<'h>,
+    entry: Entry,
+    /// Those that have ended.
+    ends: Vec<End>,
+}
+
+impl Walk<'_, '_> {
+    fn end_request(&mut self, state: State, landing: Landing) {
+        let is_local = self.entry.iif.is_none();
         let datagram = state.packet.proto != Proto::TCP;
         match landing {
-            Landing::Here => self.at_sockets(state, entry, ends),
-            Landing::Left { oif } => self.after_leaving(state, oif, entry, ends),
+            Landing::Here => self.at_sockets(state),
+            Landing::Left { oif } => self.after_leaving(state, oif),
             Landing::Lost { cause, hook } => {
                 let in_send = is_local && datagram && hook.is_some_and(is_in_send);
                 let client = match (&cause, in_send) {
@@ -78,44 +74,32 @@ impl Eval<'_> {
                     (_, true) => errno::at_once(&cause),
                     (_, false) => Client::Timeout,
                 };
-                ends.push(End::new(state, Verdict::Dropped, client, cause));
+                self.ends
+                    .push(End::new(state, Verdict::Dropped, client, cause));
             }
             Landing::Rejected { with, hook } => {
-                self.rejected(
-                    state,
-                    with,
-                    is_local && datagram && is_in_send(hook),
-                    entry,
-                    ends,
-                );
+                self.rejected(state, with, is_local && datagram && is_in_send(hook));
             }
             Landing::Answered { cause, code } => {
                 let with = match state.family {
                     Family::V4 => RejectWith::Icmp(code),
                     Family::V6 => RejectWith::Icmp6(code),
                 };
-                self.kernel_answers(state, with, cause, entry, ends);
+                self.kernel_answers(state, with, cause);
             }
             Landing::Queued => {
                 let why = "a program in user space decides (NFQUEUE)";
-                ends.push(End::unknown(state, why.into()));
+                self.ends.push(End::unknown(state, why.into()));
             }
-            Landing::Unknown(why) => ends.push(End::unknown(state, why)),
+            Landing::Unknown(why) => self.ends.push(End::unknown(state, why)),
         }
     }
 
-    fn rejected(
-        &mut self,
-        state: State,
-        with: RejectWith,
-        in_send: bool,
-        entry: &Entry,
-        ends: &mut Vec<End>,
-    ) {
+    fn rejected(&mut self, state: State, with: RejectWith, in_send: bool) {
         if in_send {
             // The call that sends fails; the error that follows is seen by the next one.
             let client = Client::Errno("EPERM");
-            ends.push(End::new(
+            self.ends.push(End::new(
                 state,
                 Verdict::Rejected,
                 client,
@@ -123,18 +107,11 @@ impl Eval<'_> {
             ));
             return;
         }
-        self.kernel_answers(state, with, Cause::RuleRejects(with), entry, ends);
+        self.kernel_answers(state, with, Cause::RuleRejects(with));
     }
 
     /// The kernel answers with an error that carries the packet's connection.
-    fn kernel_answers(
-        &mut self,
-        state: State,
-        with: RejectWith,
-        cause: Cause,
-        entry: &Entry,
-        ends: &mut Vec<End>,
-    ) {
+    fn kernel_answers(&mut self, state: State, with: RejectWith, cause: Cause) {
         let proto = state.packet.proto;
         let request = state.steps().len();
         let tracking = if state.conn.is_some() {
@@ -142,26 +119,19 @@ impl Eval<'_> {
         } else {
             Tracking::None
         };
-        let facts = Refused {
+        let refused = Refused {
             request,
             proto,
             with,
             cause,
         };
-        self.refuse(state, tracking, &facts, entry, ends);
+        self.refuse(state, tracking, &refused);
     }
 
     /// Sends the error to the client, and says what it makes of it.
-    fn refuse(
-        &mut self,
-        state: State,
-        tracking: Tracking,
-        refused: &Refused,
-        entry: &Entry,
-        ends: &mut Vec<End>,
-    ) {
+    fn refuse(&mut self, state: State, tracking: Tracking, refused: &Refused) {
         let answer = self.error_packet(state, refused.with, tracking);
-        for (state, reach) in self.to_client(answer, entry) {
+        for (state, reach) in self.send_back(answer) {
             let mut end = match reach {
                 Reach::Arrives => {
                     let (verdict, client) = errno::seen(refused.with, refused.proto);
@@ -174,7 +144,7 @@ impl Eval<'_> {
                 Reach::Unknown(why) => End::unknown(state, why),
             };
             end.request = refused.request;
-            ends.push(end);
+            self.ends.push(end);
         }
     }
 
@@ -197,7 +167,7 @@ impl Eval<'_> {
         // that the way back gives.
         let asked = answer.ip(&answer.packet.src.clone());
         let own = asked.is_some_and(|addr| {
-            addr.is_loopback() || self.host.addresses.iter().any(|own| own.addr == addr)
+            addr.is_loopback() || self.eval.host.addresses.iter().any(|own| own.addr == addr)
         });
         if !own {
             answer.packet.src = Fact::Unknown("the source of an ICMP error");
@@ -206,11 +176,11 @@ impl Eval<'_> {
     }
 
     /// At the sockets: somebody takes it, or the kernel refuses.
-    fn at_sockets(&mut self, state: State, entry: &Entry, ends: &mut Vec<End>) {
-        for (mut state, taker) in self.takers(state) {
+    fn at_sockets(&mut self, state: State) {
+        for (mut state, taker) in self.eval.takers(state) {
             match taker {
                 Taker::Unknown => {
-                    ends.push(End::unknown(
+                    self.ends.push(End::unknown(
                         state,
                         "the sockets of this host were not read".into(),
                     ));
@@ -221,7 +191,7 @@ impl Eval<'_> {
                         socket: socket.clone(),
                         reached: true,
                     };
-                    self.served(state, server, entry, ends);
+                    self.served(state, server);
                 }
                 Taker::Nobody { bound } => {
                     let cause = if bound.is_some() {
@@ -230,14 +200,14 @@ impl Eval<'_> {
                         Cause::NothingListens
                     };
                     state.note(Stage::Socket, None, Did::Stops(cause.clone()));
-                    self.nobody(state, cause, entry, ends);
+                    self.nobody(state, cause);
                 }
             }
         }
     }
 
     /// A closed port: TCP resets within the connection, others get an ICMP error about it.
-    fn nobody(&mut self, state: State, cause: Cause, entry: &Entry, ends: &mut Vec<End>) {
+    fn nobody(&mut self, state: State, cause: Cause) {
         let request = state.steps().len();
         let proto = state.packet.proto;
         let with = match (proto, state.family) {
@@ -255,70 +225,64 @@ impl Eval<'_> {
             with,
             cause,
         };
-        self.refuse(state, tracking, &refused, entry, ends);
+        self.refuse(state, tracking, &refused);
     }
 
     /// A server here has the request: its answer, and the client's last packet.
-    fn served(&mut self, state: State, server: Server, entry: &Entry, ends: &mut Vec<End>) {
+    fn served(&mut self, state: State, server: Server) {
         let request = state.clone();
         let mut answer = answer_to(state, Kind::Answer);
         answer.packet.user = User::Server(server.socket.uid);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
-        let reached = self.to_client(answer, entry);
+        let reached = self.send_back(answer);
         let facts = Facts {
             request: &request,
             server: Some(server),
             oif: None,
         };
-        self.answered(reached, &facts, entry, ends);
+        self.answered(reached, &facts);
     }
 
     /// The packet has left this host: whatever answers there answers over the same link.
-    fn after_leaving(&mut self, state: State, oif: u32, entry: &Entry, ends: &mut Vec<End>) {
+    fn after_leaving(&mut self, state: State, oif: u32) {
         let request = state.clone();
         let mut answer = answer_to(state, Kind::Answer);
         answer.packet.iif = Some(oif);
         answer.note(Stage::Start, None, Did::AnswerStarts);
-        let landed = self.come_in(answer);
+        let landed = self.eval.come_in(answer);
         let reached = landed.into_iter().map(|(state, landing)| {
-            let reach = self.reach(&state, landing, entry);
+            let reach = self.reach(&state, landing);
             (state, reach)
         });
         let reached = reached.collect();
         let facts = Facts {
             request: &request,
             server: None,
-            oif: Some(self.link_name(oif)),
+            oif: Some(self.eval.link_name(oif)),
         };
-        self.answered(reached, &facts, entry, ends);
+        self.answered(reached, &facts);
     }
 
     /// What becomes of a connection whose answer was followed.
-    fn answered(
-        &mut self,
-        reached: Vec<(State, Reach)>,
-        facts: &Facts,
-        entry: &Entry,
-        ends: &mut Vec<End>,
-    ) {
+    fn answered(&mut self, reached: Vec<(State, Reach)>, facts: &Facts) {
         for (state, reach) in reached {
             match reach {
                 Reach::Lost(cause) => {
                     let cause = Cause::AnswerLost(Box::new(cause));
                     let end = End::new(state, Verdict::Dropped, Client::Timeout, cause);
-                    ends.push(facts.complete(end));
+                    self.ends.push(facts.complete(end));
                 }
-                Reach::Unknown(why) => ends.push(facts.complete(End::unknown(state, why))),
+                Reach::Unknown(why) => self.ends.push(facts.complete(End::unknown(state, why))),
                 Reach::Arrives if state.packet.proto == Proto::TCP => {
-                    self.acknowledge(state, facts, entry, ends);
+                    self.acknowledge(&state, facts);
                 }
-                Reach::Arrives => ends.push(facts.complete(facts.success(state))),
+                Reach::Arrives => self.ends.push(facts.complete(facts.success(state))),
             }
         }
     }
 
     /// The last packet of the handshake takes the way of the first.
-    fn acknowledge(&mut self, state: State, facts: &Facts, entry: &Entry, ends: &mut Vec<End>) {
+    fn acknowledge(&mut self, state: &State, facts: &Facts) {
         let arrived = state.trail.clone();
         let mut ack = facts.request.clone();
         (ack.addr, ack.port) = (state.addr.clone(), state.port.clone());
@@ -328,18 +292,18 @@ impl Eval<'_> {
             state.added.clone(),
         );
         (ack.trail, ack.tracking, ack.reply) = (state.trail.clone(), Tracking::None, false);
-        let (to, sport) = (self.question.to, Fact::Client);
+        let to = self.eval.question.to;
         let packet = &mut ack.packet;
-        (packet.kind, packet.iif, packet.mark) = (Kind::Ack, entry.iif, 0);
-        (packet.src, packet.sport) = (entry.source.clone(), sport);
+        (packet.kind, packet.iif, packet.mark) = (Kind::Ack, self.entry.iif, 0);
+        (packet.src, packet.sport) = (self.entry.source.clone(), Fact::Client);
         (packet.dst, packet.dport) = (Fact::Known(addr_bits(to.addr)), Fact::Known(to.port.into()));
-        (packet.user, packet.from_wire) = match entry.iif {
+        (packet.user, packet.from_wire) = match self.entry.iif {
             Some(_) => (User::Nobody, true),
             None => (User::Client, false),
         };
         ack.note(Stage::Start, None, Did::AckStarts);
-        let landed = match entry.iif {
-            Some(_) => self.come_in(ack),
+        let landed = match self.entry.iif {
+            Some(_) => self.eval.come_in(ack),
             None => self.send(ack),
         };
         for (state, landing) in landed {
@@ -375,7 +339,7 @@ impl Eval<'_> {
                     End::new(state, Verdict::Dropped, Client::Silent, cause)
                 }
             };
-            ends.push(facts.complete(end));
+            self.ends.push(facts.complete(end));
         }
     }
 
@@ -394,14 +358,14 @@ impl Eval<'_> {
             ports: Some((packet.sport.clone(), packet.dport.clone())),
         };
         let mut landed = Vec::new();
-        for (mut state, way) in self.route_out(state, &key) {
+        for (mut state, way) in self.eval.route_out(state, &key) {
             match way {
                 Ok(way) => {
                     if let (Fact::Unknown(_), Some(source)) = (&state.packet.src, way.source) {
                         state.packet.src = Fact::Known(addr_bits(source));
                     }
                     state.packet.way = Some(way);
-                    landed.extend(self.go_out(state));
+                    landed.extend(self.eval.go_out(state));
                 }
                 Err(cause) => {
                     state.note(Stage::Routing, None, Did::Stops(cause.clone()));
@@ -413,21 +377,21 @@ impl Eval<'_> {
     }
 
     /// Sends an answer made here to the client.
-    fn to_client(&mut self, mut answer: State, entry: &Entry) -> Vec<(State, Reach)> {
+    fn send_back(&mut self, mut answer: State) -> Vec<(State, Reach)> {
         answer.note(Stage::Start, None, Did::AnswerStarts);
         let landed = self.send(answer);
         let reach = |(state, landing): (State, Landing)| {
-            let reach = self.reach(&state, landing, entry);
+            let reach = self.reach(&state, landing);
             (state, reach)
         };
         landed.into_iter().map(reach).collect()
     }
 
     /// Whether an answer that landed is one the client takes.
-    fn reach(&self, state: &State, landing: Landing, entry: &Entry) -> Reach {
+    fn reach(&self, state: &State, landing: Landing) -> Reach {
         let arrived = match landing {
-            Landing::Here => entry.iif.is_none(),
-            Landing::Left { .. } => entry.iif.is_some(),
+            Landing::Here => self.entry.iif.is_none(),
+            Landing::Left { .. } => self.entry.iif.is_some(),
             Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => {
                 return Reach::Lost(cause);
             }
@@ -437,14 +401,14 @@ impl Eval<'_> {
             }
             Landing::Unknown(why) => return Reach::Unknown(why),
         };
-        let to = self.question.to;
+        let to = self.eval.question.to;
         let packet = &state.packet;
         let is_error = matches!(packet.kind, Kind::IcmpError(..));
         let from_asked = state.ip(&packet.src) == Some(to.addr)
             && state.known_port(&packet.sport) == Some(to.port);
-        let to_client = packet.dst == entry.source
+        let to_client = packet.dst == self.entry.source
             || (state.known_addr(&packet.dst).is_some()
-                && state.known_addr(&packet.dst) == state.known_addr(&entry.source));
+                && state.known_addr(&packet.dst) == state.known_addr(&self.entry.source));
         if arrived && to_client && (is_error || from_asked) {
             Reach::Arrives
         } else {
@@ -461,78 +425,6 @@ struct Refused {
     proto: Proto,
     with: RejectWith,
     cause: Cause,
-}
-
-/// What is known of a connection from its request.
-struct Facts<'a> {
-    request: &'a State,
-    server: Option<Server>,
-    oif: Option<String>,
-}
-
-impl Facts<'_> {
-    fn success(&self, state: State) -> End {
-        if self.server.is_some() {
-            End::new(state, Verdict::Delivered, Client::Connected, Cause::Socket)
-        } else {
-            End::new(
-                state,
-                Verdict::Forwarded,
-                Client::WhateverAnswers,
-                Cause::Leaves,
-            )
-        }
-    }
-
-    /// Adds to an end where the request had come to.
-    fn complete(&self, mut end: End) -> End {
-        let packet = &self.request.packet;
-        let mut request = self.request.clone();
-        (request.addr, request.port) = (end.state.addr.clone(), end.state.port.clone());
-        end.request = self.request.steps().len();
-        end.to = request
-            .ip(&packet.dst)
-            .zip(request.known_port(&packet.dport))
-            .map(|(addr, port)| Endpoint { addr, port });
-        end.oif.clone_from(&self.oif);
-        end.server.clone_from(&self.server);
-        let snat = request.conn.as_ref().and_then(|conn| conn.snat.as_ref());
-        if let Some(binding) = snat.filter(|binding| binding.changes) {
-            end.seen_source = request.ip(&binding.addr);
-            end.masquerade = true;
-        }
-        end
-    }
-}
-
-impl End {
-    fn new(state: State, verdict: Verdict, client: Client, cause: Cause) -> Self {
-        Self {
-            request: state.steps().len(),
-            state,
-            verdict,
-            client,
-            cause,
-            to: None,
-            oif: None,
-            seen_source: None,
-            masquerade: false,
-            server: None,
-            unknown: None,
-        }
-    }
-
-    pub(crate) fn unknown(state: State, why: Rc<str>) -> Self {
-        let mut end = Self::new(state, Verdict::Unknown, Client::Unknown, Cause::Gap);
-        end.unknown = Some(why);
-        end
-    }
-
-    /// A local process is told at once that there is no way.
-    pub(crate) fn no_way(state: State, cause: Cause) -> Self {
-        let client = errno::at_once(&cause);
-        Self::new(state, Verdict::Rejected, client, cause)
-    }
 }
 
 /// The packet that goes back: ends swapped, the connection kept.

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use host::Table;
-use host::nft::{BitOp, CmpOp, CtKey, DataKind, Expr, MetaKey, Nat, NatKind, Register, Verdict};
+use host::nft::{
+    BitOp, CmpOp, CtKey, DataKind, Expr, Limit, MetaKey, Nat, NatKind, Register, Verdict,
+};
 
 use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number, xt};
 use crate::ranges::Ranges;
@@ -22,56 +24,37 @@ pub(super) fn rule(table: &Table, exprs: &[Expr]) -> Vec<Op> {
     lowering.ops
 }
 
-/// What an element's statement does to the look-up that found the element.
+/// What an element's statement does to the look-up that found the element. Only limits and
+/// what is not modelled decide anything there.
 pub(super) fn statement_doubt(expr: &Expr) -> Option<Doubt> {
-    match expr {
-        Expr::Limit(limit) => {
-            let unit = match limit.unit {
-                1 => "second",
-                60 => "minute",
-                3_600 => "hour",
-                86_400 => "day",
-                _ => "week",
-            };
-            let what = if limit.bytes { "bytes " } else { "" };
-            let under = format!("while there are no more than {} {what}a {unit}", limit.rate);
-            let over = format!("while there are more than {} {what}a {unit}", limit.rate);
-            let (holds, fails) = if limit.over {
-                (over, under)
-            } else {
-                (under, over)
-            };
-            Some(Doubt::State {
-                holds: holds.into(),
-                fails: fails.into(),
-            })
-        }
-        Expr::Gap { name, .. } => Some(Doubt::Gap(format!("nft {name} is not modelled").into())),
-        Expr::Payload { .. }
-        | Expr::PayloadSet { .. }
-        | Expr::Meta { .. }
-        | Expr::MetaSet { .. }
-        | Expr::Ct { .. }
-        | Expr::CtSet { .. }
-        | Expr::Cmp { .. }
-        | Expr::Range { .. }
-        | Expr::Bitwise { .. }
-        | Expr::Byteorder { .. }
-        | Expr::Lookup { .. }
-        | Expr::Immediate { .. }
-        | Expr::Verdict(_)
-        | Expr::Nat(_)
-        | Expr::Masquerade { .. }
-        | Expr::Redirect { .. }
-        | Expr::Reject(_)
-        | Expr::Fib { .. }
-        | Expr::Numgen { .. }
-        | Expr::Dynset { .. }
-        | Expr::Notrack
-        | Expr::Queue { .. }
-        | Expr::Pass(_)
-        | Expr::Match(_)
-        | Expr::Target(_) => None,
+    if let Expr::Limit(limit) = expr {
+        return Some(rate(limit));
+    }
+    let Expr::Gap { name, .. } = expr else {
+        return None;
+    };
+    Some(Doubt::Gap(format!("nft {name} is not modelled").into()))
+}
+
+fn rate(limit: &Limit) -> Doubt {
+    let unit = match limit.unit {
+        1 => "second",
+        60 => "minute",
+        3_600 => "hour",
+        86_400 => "day",
+        _ => "week",
+    };
+    let what = if limit.bytes { "bytes " } else { "" };
+    let under = format!("while there are no more than {} {what}a {unit}", limit.rate);
+    let over = format!("while there are more than {} {what}a {unit}", limit.rate);
+    let (holds, fails) = if limit.over {
+        (over, under)
+    } else {
+        (under, over)
+    };
+    Doubt::State {
+        holds: holds.into(),
+        fails: fails.into(),
     }
 }
 
@@ -85,6 +68,7 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each expression")]
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Payload {
@@ -93,36 +77,27 @@ impl Lowering<'_> {
                 offset,
                 len,
             } => {
-                let value = Value::field(
+                self.load(
+                    *dreg,
                     Field::Header {
                         base: *base,
                         offset: *offset,
                     },
                     *len,
                 );
-                self.ops.push(Op::Test(Test::Present(value.clone())));
-                self.put(*dreg, value);
             }
             Expr::PayloadSet { .. } => self.gap("a header is rewritten by a payload statement"),
             Expr::Meta { dreg, key } => self.meta(*dreg, *key),
             Expr::MetaSet { sreg, key } => self.meta_set(*sreg, *key),
             Expr::Ct { dreg, key, reply } => self.ct(*dreg, *key, *reply),
             Expr::CtSet { sreg, key } => self.ct_set(*sreg, *key),
-            Expr::Cmp { sreg, op, data } => {
-                let value = self.get(*sreg, data.len());
-                self.ops.push(Op::Test(compare(value, *op, data)));
-            }
+            Expr::Cmp { sreg, op, data } => self.cmp(*sreg, *op, data),
             Expr::Range {
                 sreg,
                 not,
                 first,
                 last,
-            } => {
-                let value = self.get(*sreg, first.len());
-                let within = Ranges::span(number(first), number(last));
-                self.ops
-                    .push(Op::Test(Test::In { value, within }.inverted(*not)));
-            }
+            } => self.range(*sreg, *not, (first, last)),
             Expr::Bitwise {
                 sreg,
                 dreg,
@@ -136,7 +111,7 @@ impl Lowering<'_> {
                 size,
             } => {
                 let value = self.get(*sreg, *len as usize).then(ByteOp::Swap(*size));
-                self.put(*dreg, value);
+                self.put(*dreg, &value);
             }
             Expr::Lookup {
                 set,
@@ -147,7 +122,7 @@ impl Lowering<'_> {
             } => {
                 self.lookup(set, *sreg, (*dreg, *to_verdict), *not);
             }
-            Expr::Immediate { dreg, data } => self.put(*dreg, Value::bytes(data)),
+            Expr::Immediate { dreg, data } => self.put(*dreg, &Value::bytes(data)),
             Expr::Verdict(verdict) => self.verdict(verdict),
             Expr::Fib {
                 dreg,
@@ -163,7 +138,7 @@ impl Lowering<'_> {
                     result: *result,
                     flags: *flags,
                 };
-                self.put(*dreg, Value::field(field, len));
+                self.put(*dreg, &Value::field(field, len));
             }
             // By turns or by chance: each value comes equally often.
             Expr::Numgen {
@@ -172,20 +147,7 @@ impl Lowering<'_> {
                 modulus,
                 offset,
             } => {
-                let slot = self.slot();
-                self.ops.push(Op::Choose {
-                    slot,
-                    modulus: *modulus,
-                    offset: *offset,
-                });
-                self.put(
-                    *dreg,
-                    Value {
-                        of: Of::Slot(slot),
-                        len: 4,
-                        ops: Vec::new(),
-                    },
-                );
+                self.numgen(*dreg, *modulus, *offset);
             }
             Expr::Dynset {
                 set,
@@ -196,60 +158,68 @@ impl Lowering<'_> {
             } => {
                 self.dynset(set, *op, *sreg_key, exprs);
             }
-            Expr::Limit(_) => self
-                .ops
-                .extend(statement_doubt(expr).map(Test::Doubt).map(Op::Test)),
-            Expr::Nat(_)
-            | Expr::Masquerade { .. }
-            | Expr::Redirect { .. }
-            | Expr::Reject(_)
-            | Expr::Queue { .. } => self.last(expr),
+            Expr::Limit(limit) => self.ops.push(Op::Test(Test::Doubt(rate(limit)))),
+            Expr::Nat(nat) => self.nat(nat),
+            Expr::Masquerade { port, flags } => {
+                let to = self.nat_to(None, *port, *flags);
+                self.ops.push(Op::End(End::Masquerade(to.into())));
+            }
+            Expr::Redirect { port, flags } => {
+                let to = self.nat_to(None, *port, *flags);
+                self.ops.push(Op::End(End::Redirect(to.into())));
+            }
+            Expr::Reject(reject) => self.ops.push(Op::End(End::Reject(*reject))),
+            Expr::Queue { bypass, .. } => self.ops.push(Op::End(End::Queue { bypass: *bypass })),
             Expr::Notrack => self.ops.push(Op::Do(Effect::Notrack)),
             Expr::Pass(_) => {}
             Expr::Match(matched) => self.ops.extend(xt::test(matched).map(Op::Test)),
             Expr::Target(target) => self.ops.extend(xt::target(target)),
-            Expr::Gap { name, dreg } => {
-                let why = format!("nft {name} is not modelled");
-                match dreg {
-                    Some(dreg) => self.put(*dreg, Value::unknown(&why, 16)),
-                    None => self.ops.push(Op::Test(Test::gap(&why))),
-                }
-            }
+            Expr::Gap { name, dreg } => self.unknown(name, *dreg),
         }
     }
 
-    /// Expressions that end a rule.
-    fn last(&mut self, expr: &Expr) {
-        let end = match expr {
-            Expr::Nat(nat) => self.nat(nat),
-            Expr::Masquerade { port, flags } => End::Masquerade(self.nat_to(None, *port, *flags)),
-            Expr::Redirect { port, flags } => End::Redirect(self.nat_to(None, *port, *flags)),
-            Expr::Reject(reject) => End::Reject(*reject),
-            Expr::Queue { bypass, .. } => End::Queue { bypass: *bypass },
-            Expr::Payload { .. }
-            | Expr::PayloadSet { .. }
-            | Expr::Meta { .. }
-            | Expr::MetaSet { .. }
-            | Expr::Ct { .. }
-            | Expr::CtSet { .. }
-            | Expr::Cmp { .. }
-            | Expr::Range { .. }
-            | Expr::Bitwise { .. }
-            | Expr::Byteorder { .. }
-            | Expr::Lookup { .. }
-            | Expr::Immediate { .. }
-            | Expr::Verdict(_)
-            | Expr::Fib { .. }
-            | Expr::Numgen { .. }
-            | Expr::Dynset { .. }
-            | Expr::Limit(_)
-            | Expr::Notrack
-            | Expr::Pass(_)
-            | Expr::Match(_)
-            | Expr::Target(_)
-            | Expr::Gap { .. } => return,
-        };
-        self.ops.push(Op::End(end));
+    /// Reads a field into a register; a rule ends where it cannot be read.
+    fn load(&mut self, dreg: Register, field: Field, len: u32) {
+        let value = Value::field(field, len);
+        self.ops.push(Op::Test(Test::Present(value.clone())));
+        self.put(dreg, &value);
+    }
+
+    fn cmp(&mut self, sreg: Register, op: CmpOp, data: &[u8]) {
+        let value = self.get(sreg, data.len());
+        self.ops.push(Op::Test(compare(value, op, data)));
+    }
+
+    fn range(&mut self, sreg: Register, not: bool, (first, last): (&[u8], &[u8])) {
+        let value = self.get(sreg, first.len());
+        let within = Ranges::span(number(first), number(last));
+        self.ops
+            .push(Op::Test(Test::In { value, within }.inverted(not)));
+    }
+
+    fn numgen(&mut self, dreg: Register, modulus: u32, offset: u32) {
+        let slot = self.slot();
+        self.ops.push(Op::Choose {
+            slot,
+            modulus,
+            offset,
+        });
+        self.put(
+            dreg,
+            &Value {
+                of: Of::Slot(slot),
+                len: 4,
+                ops: Vec::new(),
+            },
+        );
+    }
+
+    fn unknown(&mut self, name: &str, dreg: Option<Register>) {
+        let why = format!("nft {name} is not modelled");
+        match dreg {
+            Some(dreg) => self.put(dreg, &Value::unknown(&why, 16)),
+            None => self.ops.push(Op::Test(Test::gap(&why))),
+        }
     }
 
     fn gap(&mut self, why: &str) {
@@ -261,7 +231,7 @@ impl Lowering<'_> {
         self.slots
     }
 
-    fn put(&mut self, dreg: Register, value: Value) {
+    fn put(&mut self, dreg: Register, value: &Value) {
         let words = value.width().div_ceil(4).max(1);
         for word in 0..words {
             let at = usize::from(dreg) + word as usize;
@@ -310,13 +280,11 @@ impl Lowering<'_> {
             MetaKey::OifGroup => (Field::OifGroup, 4),
             MetaKey::Len | MetaKey::Priority | MetaKey::NfTrace | MetaKey::Other(_) => {
                 let why = format!("meta {key:?} of the packet is not known");
-                self.put(dreg, Value::unknown(&why, 4));
+                self.put(dreg, &Value::unknown(&why, 4));
                 return;
             }
         };
-        let value = Value::field(field, len);
-        self.ops.push(Op::Test(Test::Present(value.clone())));
-        self.put(dreg, value);
+        self.load(dreg, field, len);
     }
 
     fn meta_set(&mut self, sreg: Register, key: MetaKey) {
@@ -387,13 +355,11 @@ impl Lowering<'_> {
             CtKey::Other(number) => {
                 let why = format!("ct key {number} is not modelled");
                 self.ops.push(Op::Test(Test::HasConnection));
-                self.put(dreg, Value::unknown(&why, 16));
+                self.put(dreg, &Value::unknown(&why, 16));
                 return;
             }
         };
-        let value = Value::field(field, len);
-        self.ops.push(Op::Test(Test::Present(value.clone())));
-        self.put(dreg, value);
+        self.load(dreg, field, len);
     }
 
     fn ct_set(&mut self, sreg: Register, key: CtKey) {
@@ -431,7 +397,7 @@ impl Lowering<'_> {
                 other: Rc::new(self.get(*sreg2, len as usize)),
             },
         };
-        self.put(dreg, value.then(op));
+        self.put(dreg, &value.then(op));
     }
 
     fn key(&self, set: &host::nft::Set, sreg: Register) -> Vec<Value> {
@@ -464,7 +430,7 @@ impl Lowering<'_> {
                 Op::Test(Test::gap(&why))
             });
             if let Some(dreg) = dreg {
-                self.put(dreg, Value::unknown(&why, 16));
+                self.put(dreg, &Value::unknown(&why, 16));
             }
             return;
         };
@@ -487,7 +453,7 @@ impl Lowering<'_> {
         self.ops.push(Op::Map { set, key, slot });
         self.put(
             dreg,
-            Value {
+            &Value {
                 of: Of::Slot(slot),
                 len,
                 ops: Vec::new(),
@@ -522,19 +488,20 @@ impl Lowering<'_> {
         self.ops.push(Op::End(end));
     }
 
-    fn nat(&self, nat: &Nat) -> End {
+    fn nat(&mut self, nat: &Nat) {
         let addr_len = if nat.is_v6 { 16 } else { 4 };
         let addr = nat
             .addr
             .map(|(low, high)| (self.get(low, addr_len), self.get(high, addr_len)));
-        let mut to = self.nat_to(addr, nat.port, nat.flags);
-        if let Some(to) = Rc::get_mut(&mut to) {
-            to.is_v6 = Some(nat.is_v6);
-        }
-        match nat.kind {
+        let to = self.nat_to(addr, nat.port, nat.flags);
+        let to = Rc::new(NatTo {
+            is_v6: Some(nat.is_v6),
+            ..to
+        });
+        self.ops.push(Op::End(match nat.kind {
             NatKind::Dnat => End::Dnat(to),
             NatKind::Snat => End::Snat(to),
-        }
+        }));
     }
 
     fn nat_to(
@@ -542,16 +509,16 @@ impl Lowering<'_> {
         addr: Option<(Value, Value)>,
         port: Option<(Register, Register)>,
         flags: u32,
-    ) -> Rc<NatTo> {
+    ) -> NatTo {
         const RANDOM: u32 = 4 | 0x10;
         const NETMAP: u32 = 0x40;
-        Rc::new(NatTo {
+        NatTo {
             addr,
             port: port.map(|(low, high)| (self.get(low, 2), self.get(high, 2))),
             is_v6: None,
             random: flags & RANDOM != 0,
             gap: (flags & NETMAP != 0).then(|| "NAT of whole networks is not modelled".into()),
-        })
+        }
     }
 }
 

@@ -105,21 +105,21 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
         // asked about are whole.
         Match::Fragment(fragment) => Test::Const(fragment.not),
         Match::Tcp(tcp) | Match::Udp(tcp) | Match::Sctp(tcp) => transport(tcp),
-        Match::Icmp(icmp) => icmp_test(icmp),
+        Match::Icmp(icmp) => icmp_test(*icmp),
         Match::Multiport(multiport) => ports(multiport),
         Match::Conntrack(conntrack) => connection(conntrack),
         Match::AddrType(types) => addr_types(types),
         Match::Mark(mark) => Value::field(Field::Mark, 4)
-            .is_masked(mark.value.1, mark.value.0)
+            .equals_masked(mark.value.1, mark.value.0)
             .inverted(mark.not),
         Match::Connmark(mark) => Test::All(vec![
             Test::HasConnection,
             Value::field(Field::CtMark, 4)
-                .is_masked(mark.value.1, mark.value.0)
+                .equals_masked(mark.value.1, mark.value.0)
                 .inverted(mark.not),
         ]),
         Match::Comment(_) => return None,
-        Match::Limit(limit) => Test::Doubt(rate(limit)),
+        Match::Limit(limit) => Test::Doubt(rate(*limit)),
         Match::Recent(recent) => remembered(recent),
         Match::Statistic(statistic) => chance(*statistic),
         Match::Set(set) => {
@@ -128,7 +128,7 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
             Test::InIpSet(plain).inverted(set.not)
         }
         Match::IpRange(range) => address_range(range),
-        Match::Mac(mac) => link_layer(mac),
+        Match::Mac(mac) => link_layer(*mac),
         Match::Gap { name, options } => {
             Test::gap(format!("match {name} {options} is not modelled").trim_end())
         }
@@ -222,7 +222,7 @@ fn transport(tests: &TransportMatch) -> Test {
     Test::All(all)
 }
 
-fn icmp_test(icmp: &Not<(u8, (u8, u8))>) -> Test {
+fn icmp_test(icmp: Not<(u8, (u8, u8))>) -> Test {
     let (kind, (low, high)) = icmp.value;
     let byte = |offset| Field::Header {
         base: PayloadBase::Transport,
@@ -350,7 +350,7 @@ fn addr_types(m: &AddrTypes) -> Test {
     Test::All(tests.into_iter().flatten().collect())
 }
 
-fn rate(limit: &LimitMatch) -> Doubt {
+fn rate(limit: LimitMatch) -> Doubt {
     let (count, unit) = [
         (10_000, "second"),
         (600_000, "minute"),
@@ -416,7 +416,7 @@ fn address_range(m: &IpRange) -> Test {
 }
 
 /// Without an Ethernet header the match fails, negated or not (xt_mac.c).
-fn link_layer(mac: &Not<[u8; 6]>) -> Test {
+fn link_layer(mac: Not<[u8; 6]>) -> Test {
     let source = Field::Header {
         base: PayloadBase::Link,
         offset: 6,

@@ -1,0 +1,294 @@
+//! What kind of address an address is to this host, and the way to it, as rules ask.
+
+use std::net::IpAddr;
+
+use host::RouteKind;
+use net::{Family, Prefix, addr_bits};
+
+use crate::eval::Eval;
+use crate::packet::State;
+use crate::ranges::Ranges;
+use crate::route::{Found, Key, ordered};
+use crate::value::Loaded;
+
+impl Eval<'_> {
+    /// The type of an IPv4 address: what the local table says of it, and unicast otherwise
+    /// (fib_frontend.c, __inet_dev_addr_type). `device` limits local ones to that link.
+    fn types_v4(&self, device: Option<u32>) -> Vec<(Ranges, u8)> {
+        let fixed = [
+            (Prefix::containing(IpAddr::from([0, 0, 0, 0]), 8), 3),
+            (
+                Prefix::containing(IpAddr::from([255, 255, 255, 255]), 32),
+                3,
+            ),
+            (Prefix::containing(IpAddr::from([224, 0, 0, 0]), 4), 5),
+        ];
+        let mut types: Vec<(Ranges, u8)> = fixed
+            .iter()
+            .map(|(p, kind)| (Ranges::span(p.first(), p.last()), *kind))
+            .collect();
+        for route in ordered(self.host, Family::V4, 255) {
+            let on = route.next_hops.first().and_then(|hop| hop.link);
+            let kind = if device.is_some() && on != device {
+                1
+            } else {
+                kind_number(route.kind)
+            };
+            types.push((Ranges::span(route.dst.first(), route.dst.last()), kind));
+        }
+        types
+    }
+
+    /// Those of `addrs` that have one of `types` (`1 << RTN_*`).
+    pub(crate) fn addrs_of_types(&self, addrs: &Ranges, types: u16, device: Option<u32>) -> Ranges {
+        let (mut rest, mut found) = (addrs.clone(), Ranges::none());
+        for (ranges, kind) in self.types_v4(device) {
+            if types & (1 << kind) != 0 {
+                found = found.or(&rest.and(&ranges));
+            }
+            rest = rest.minus(&ranges);
+        }
+        if types & (1 << 1) != 0 {
+            found.or(&rest)
+        } else {
+            found
+        }
+    }
+
+    /// The same for IPv6, where several things are tested at once (xt_addrtype.c,
+    /// match_type6): multicast and unicast by the address itself, the rest by its route.
+    pub(crate) fn addrs_of_types_v6(
+        &self,
+        addrs: &Ranges,
+        types: u16,
+        device: Option<u32>,
+    ) -> Ranges {
+        const ROUTED: u16 = 1 << 2 | 1 << 4 | 1 << 7;
+        let multicast = Ranges::span(0xff << 120, u128::MAX);
+        let mut found = addrs.clone();
+        if types & (1 << 5) != 0 {
+            found = found.and(&multicast);
+        }
+        if types & (1 << 1) != 0 {
+            found = found.minus(&multicast).minus(&Ranges::one(0));
+        }
+        if types & 1 != 0 {
+            found = found.and(&Ranges::one(0));
+        }
+        if types & ROUTED != 0 {
+            let kinds: Vec<u8> = [2, 4, 7]
+                .into_iter()
+                .filter(|k| types & (1 << k) != 0)
+                .collect();
+            found = found.and(&self.addrs_routed_v6(addrs, &kinds, device));
+        }
+        found
+    }
+
+    /// Addresses whose IPv6 route is of one of these kinds; 7 stands for any refusal.
+    fn addrs_routed_v6(&self, addrs: &Ranges, kinds: &[u8], device: Option<u32>) -> Ranges {
+        if let Some(device) = device {
+            let own = self
+                .host
+                .addresses
+                .iter()
+                .filter(|a| a.link == device && a.addr.is_ipv6());
+            let own = Ranges::of(
+                own.map(|a| (addr_bits(a.addr), addr_bits(a.addr)))
+                    .collect(),
+            );
+            return if kinds.contains(&2) {
+                addrs.and(&own)
+            } else {
+                Ranges::none()
+            };
+        }
+        let (mut rest, mut found) = (addrs.clone(), Ranges::none());
+        for table in [255, 254] {
+            for route in ordered(self.host, Family::V6, table) {
+                let block = Ranges::span(route.dst.first(), route.dst.last());
+                let refused = matches!(
+                    route.kind,
+                    RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+                );
+                let kind = if refused { 7 } else { kind_number(route.kind) };
+                if kinds.contains(&kind) {
+                    found = found.or(&rest.and(&block));
+                }
+                rest = rest.minus(&block);
+            }
+        }
+        if kinds.contains(&7) {
+            found.or(&rest)
+        } else {
+            found
+        }
+    }
+
+    /// nftables' `fib`.
+    pub(crate) fn fib(
+        &mut self,
+        state: &State,
+        result: host::nft::FibResult,
+        flags: host::nft::FibFlags,
+    ) -> Loaded {
+        use host::nft::{FibFlags, FibResult};
+        let by_source = flags.has(FibFlags::SADDR);
+        let fact = if by_source {
+            &state.packet.src
+        } else {
+            &state.packet.dst
+        };
+        let addrs = match state.addrs(fact) {
+            Ok(addrs) => addrs,
+            Err(why) => return Loaded::Unknown(why.into()),
+        };
+        let device = if flags.has(FibFlags::OIF) {
+            state.packet.oif
+        } else if flags.has(FibFlags::IIF) {
+            state.packet.iif
+        } else {
+            None
+        };
+        let parts = match result {
+            FibResult::AddrType => self.type_parts(state, &addrs, device),
+            FibResult::Oif | FibResult::OifName => self.oif_parts(state, by_source, flags, device),
+        };
+        let present = flags.has(FibFlags::PRESENT);
+        let bytes = |value: u32| match result {
+            FibResult::AddrType => value.to_ne_bytes().to_vec(),
+            FibResult::Oif | FibResult::OifName if present => vec![u8::from(value != 0)],
+            FibResult::Oif => value.to_ne_bytes().to_vec(),
+            FibResult::OifName => {
+                let mut name = vec![0; 16];
+                let link = self.host.link(value);
+                let text = link.map_or(&[][..], |link| link.name.as_bytes());
+                name[..text.len()].copy_from_slice(text);
+                name
+            }
+        };
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|(r, value)| (r, bytes(value)))
+            .collect();
+        match state.known_addr(fact) {
+            Some(addr) => {
+                let found = parts.into_iter().find(|(ranges, _)| ranges.contains(addr));
+                found.map_or(Loaded::Absent, |(_, bytes)| {
+                    Loaded::Segs(vec![crate::value::Seg::Known(bytes)])
+                })
+            }
+            None => Loaded::Parts(parts.into_iter().map(|(r, b)| (r, Some(b))).collect()),
+        }
+    }
+
+    fn type_parts(&self, state: &State, addrs: &Ranges, device: Option<u32>) -> Vec<(Ranges, u32)> {
+        let mut parts = Vec::new();
+        let mut rest = addrs.clone();
+        let types = match state.family {
+            Family::V4 => self.types_v4(device),
+            Family::V6 => self.types_v6(device),
+        };
+        for (ranges, kind) in types {
+            parts.push((rest.and(&ranges), u32::from(kind)));
+            rest = rest.minus(&ranges);
+        }
+        let other = if state.family == Family::V4 { 1 } else { 7 };
+        parts.push((rest, other));
+        parts.retain(|(ranges, _)| !ranges.is_empty());
+        parts
+    }
+
+    /// The type of an IPv6 address as `fib` gives it: by its route (nft_fib_ipv6.c).
+    fn types_v6(&self, device: Option<u32>) -> Vec<(Ranges, u8)> {
+        let mut types = vec![(Ranges::span(0xff << 120, u128::MAX), 5)];
+        if let Some(device) = device {
+            let own = self
+                .host
+                .addresses
+                .iter()
+                .filter(|a| a.link == device && a.addr.is_ipv6());
+            types.extend(own.map(|a| (Ranges::one(addr_bits(a.addr)), 2)));
+        }
+        for table in [255, 254] {
+            for route in ordered(self.host, Family::V6, table) {
+                let local = route.kind == RouteKind::Local;
+                let kind = if local && device.is_some() {
+                    1
+                } else {
+                    kind_number(route.kind)
+                };
+                types.push((Ranges::span(route.dst.first(), route.dst.last()), kind));
+            }
+        }
+        types
+    }
+
+    /// The way to an address as `fib … oif` gives it (nft_fib_ipv4.c, nft_fib4_eval): 0 where
+    /// there is none, or none over the device asked for.
+    fn oif_parts(
+        &mut self,
+        state: &State,
+        by_source: bool,
+        flags: host::nft::FibFlags,
+        device: Option<u32>,
+    ) -> Vec<(Ranges, u32)> {
+        use host::nft::FibFlags;
+        let packet = &state.packet;
+        let looped = packet
+            .iif
+            .and_then(|i| self.host.link(i))
+            .is_some_and(|l| l.loopback);
+        if looped && packet.oif.is_none() {
+            return vec![(state.addr.clone(), packet.iif.unwrap_or(0))];
+        }
+        let (dst, src) = if by_source {
+            (packet.src.clone(), packet.dst.clone())
+        } else {
+            (packet.dst.clone(), packet.src.clone())
+        };
+        let asks_iif = by_source && flags.has(FibFlags::IIF);
+        let key = Key {
+            dst,
+            src: Some(src),
+            iif: packet.oif.filter(|_| asks_iif),
+            oif: None,
+            mark: if flags.has(FibFlags::MARK) {
+                packet.mark
+            } else {
+                0
+            },
+            ports: None,
+        };
+        let found = self.fib_lookup(state.clone(), &key);
+        let over = |way: &Found| match way {
+            Found::Route(route, hop) if route.kind == RouteKind::Unicast => match device {
+                None => hop.and_then(|hop| hop.link).unwrap_or(0),
+                Some(device) => {
+                    let uses = route.next_hops.iter().any(|hop| hop.link == Some(device));
+                    if uses { device } else { 0 }
+                }
+            },
+            Found::Route(..) | Found::Refuses(_) | Found::Nothing => 0,
+        };
+        found
+            .iter()
+            .map(|(state, way)| (state.addr.clone(), over(way)))
+            .collect()
+    }
+}
+
+/// `RTN_*` of a kind.
+fn kind_number(kind: RouteKind) -> u8 {
+    match kind {
+        RouteKind::Unicast => 1,
+        RouteKind::Local => 2,
+        RouteKind::Broadcast => 3,
+        RouteKind::Anycast => 4,
+        RouteKind::Multicast => 5,
+        RouteKind::Blackhole => 6,
+        RouteKind::Unreachable => 7,
+        RouteKind::Prohibit => 8,
+        RouteKind::Throw => 9,
+    }
+}
