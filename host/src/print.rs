@@ -36,10 +36,11 @@ pub fn xt_rule(chain: &str, rule: &crate::xt::Rule) -> String {
     line.into_string()
 }
 
-/// One test of an xt rule: `-m conntrack --ctstate NEW`.
-pub fn xt_match(item: &crate::xt::Match) -> String {
+/// One test of an xt rule: `-m conntrack --ctstate NEW`. `is_icmp6` tells ICMP's from
+/// ICMPv6's, which only the protocol of the whole rule does.
+pub fn xt_match(item: &crate::xt::Match, is_icmp6: bool) -> String {
     let mut line = line::Line::default();
-    xt::matches(&mut line, std::slice::from_ref(item));
+    xt::add(&mut line, item, is_icmp6);
     line.into_string()
 }
 

@@ -241,7 +241,7 @@ impl Statements {
                 format!("queue{flags} to {num}")
             }
             Expr::Pass(name) => name.to_string(),
-            Expr::Match(item) => super::xt_match(item),
+            Expr::Match(item) => super::xt_match(item, self.proto == Some(Proto::ICMP6)),
             Expr::Target(target) => super::xt_target(target),
             Expr::Gap { name, dreg } => {
                 if let Some(dreg) = dreg {

@@ -22,7 +22,8 @@ pub(super) fn matches(line: &mut Line, matches: &[Match]) {
     }
 }
 
-fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
+/// Adds one match.
+pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
     match item {
         Match::Src(m) => line.option(m.not, "-s", masked(&m.value, true)),
         Match::Dst(m) => line.option(m.not, "-d", masked(&m.value, true)),

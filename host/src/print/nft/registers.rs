@@ -50,8 +50,15 @@ impl Value {
             self.kept = Some(mask.into());
             return;
         }
-        let both = [mask, xor].map(|bytes| self.number(bytes));
-        self.text = format!("{} & {} ^ {}", self.text, both[0], both[1]);
+        let text = &self.text;
+        let (kept, flipped) = (self.number(mask), self.number(xor));
+        self.text = if mask.iter().zip(xor).all(|(keep, flip)| *keep == !flip) {
+            format!("{text} | {flipped}")
+        } else if mask.iter().all(|keep| *keep == u8::MAX) {
+            format!("{text} ^ {flipped}")
+        } else {
+            format!("{text} & {kept} ^ {flipped}")
+        };
     }
 
     /// The value as text; one that the rule says is of the kind that it is used as.

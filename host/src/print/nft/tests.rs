@@ -111,6 +111,30 @@ fn masks_are_prefixes_names_of_bits_or_numbers() {
 }
 
 #[test]
+fn a_mark_is_set_bit_by_bit() {
+    let set = |mask: u32, xor: u32| {
+        let change = Expr::Bitwise {
+            sreg: 0,
+            dreg: 0,
+            len: 4,
+            op: BitOp::MaskXor {
+                mask: mask.to_ne_bytes().into(),
+                xor: xor.to_ne_bytes().into(),
+            },
+        };
+        let write = Expr::MetaSet {
+            sreg: 0,
+            key: MetaKey::Mark,
+        };
+        line(&[meta(0, MetaKey::Mark), change, write])
+    };
+    assert_eq!(set(!0x4000, 0x4000), "meta mark set meta mark | 0x4000");
+    assert_eq!(set(u32::MAX, 0x4000), "meta mark set meta mark ^ 0x4000");
+    assert_eq!(set(0xff, 0), "meta mark set meta mark & 0xff");
+    assert_eq!(set(0xff, 1), "meta mark set meta mark & 0xff ^ 0x1");
+}
+
+#[test]
 fn a_key_is_all_that_was_loaded_for_it() {
     let look_up = Expr::Lookup {
         set: "nodeports".into(),
