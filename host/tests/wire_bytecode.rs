@@ -69,7 +69,9 @@ fn meta(key: MetaKey) -> String {
         MetaKey::PktType => "pkttype",
         MetaKey::IifGroup => "iifgroup",
         MetaKey::OifGroup => "oifgroup",
+        MetaKey::Other(20) => "cpu",
         MetaKey::Other(24) => "prandom",
+        MetaKey::Other(32) => "hour",
         MetaKey::Other(other) => return other.to_string(),
     };
     name.to_owned()
@@ -88,6 +90,9 @@ fn ct(key: CtKey) -> String {
         CtKey::SrcPort => "proto_src",
         CtKey::DstPort => "proto_dst",
         CtKey::Zone => "zone",
+        CtKey::Other(13) => "label",
+        CtKey::Other(15) => "bytes",
+        CtKey::Other(18) => "event",
         CtKey::Other(other) => return other.to_string(),
     };
     name.to_owned()
@@ -327,8 +332,9 @@ fn line(expr: &Expr) -> String {
                 SetOp::Update => "update",
                 SetOp::Delete => "delete",
             };
-            assert_eq!(*sreg_data, None);
-            format!("dynset {op} reg_key {} set {set}", reg(*sreg_key))
+            let data =
+                sreg_data.map_or_else(String::new, |sreg| format!(" sreg_data {}", reg(sreg)));
+            format!("dynset {op} reg_key {} set {set}{data}", reg(*sreg_key))
         }
         Expr::Limit(expr) => limit(expr),
         Expr::Notrack => "notrack".to_owned(),
@@ -371,6 +377,7 @@ fn agrees(ours: &str, theirs: &str) -> bool {
         "connlimit",
         "exthdr",
         "tproxy",
+        "synproxy",
         "meta set nftrace",
         "dynset",
         "payload write",

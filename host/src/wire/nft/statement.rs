@@ -208,3 +208,85 @@ fn extension(decoder: Decoder<'_>, kind: &[u8], args: &Args<'_>) -> Option<Expr>
         Expr::Target(extension.to_target())
     })
 }
+
+/// What the recorded rulesets do not have: the kernel they come from lacks it.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nft::{BitOp, Verdict};
+    use crate::wire::attr::tests::attr;
+    use crate::wire::xt::SetNames;
+
+    fn number(kind: u16, value: u32) -> Vec<u8> {
+        attr(kind, &value.to_be_bytes())
+    }
+
+    fn decoded(name: &str, args: &[Vec<u8>]) -> Option<Expr> {
+        let name = attr(1, format!("{name}\0").as_bytes());
+        let decoder = Decoder {
+            family: TableFamily::Inet,
+            sets: &SetNames::new(),
+            is_nested: false,
+        };
+        decoder.one(&[name, attr(2, &args.concat())].concat())
+    }
+
+    #[test]
+    fn a_queue_has_its_number_and_may_be_bypassed() {
+        let args = [attr(1, &[0, 3]), attr(2, &[0, 1]), attr(3, &[0, 1])];
+        let expr = Expr::Queue {
+            num: 3,
+            bypass: true,
+        };
+        assert_eq!(decoded("queue", &args), Some(expr));
+        let by_register = decoded("queue", &[number(4, 1)]);
+        assert_eq!(by_register, Some(gap("queue", None)));
+    }
+
+    #[test]
+    fn a_verdict_to_a_queue_carries_the_number_in_its_upper_half() {
+        assert_eq!(verdict(&number(1, 0x0005_0003)), Some(Verdict::Queue));
+        assert_eq!(verdict(&number(1, 0x7f)), None);
+    }
+
+    #[test]
+    fn two_registers_can_be_combined() {
+        let args = [
+            number(1, 1),
+            number(2, 9),
+            number(3, 4),
+            number(6, 5),
+            number(8, 2),
+        ];
+        let op = BitOp::With { op: 5, sreg2: 4 };
+        let expr = Expr::Bitwise {
+            sreg: 0,
+            dreg: 1,
+            len: 4,
+            op,
+        };
+        assert_eq!(decoded("bitwise", &args), Some(expr));
+    }
+
+    #[test]
+    fn a_look_into_a_tunnel_is_a_gap_that_names_the_register_it_writes() {
+        let inner = [number(1, 10), number(2, 1), number(3, 12), number(4, 4)];
+        let inner = [attr(1, b"payload\0"), attr(2, &inner.concat())].concat();
+        let outer = decoded("inner", &[number(1, 0), attr(5, &inner)]);
+        assert_eq!(outer, Some(gap("inner", Some(2))));
+        let tunnel = [number(1, 1), number(2, 4), number(3, 0), number(4, 4)];
+        assert_eq!(decoded("payload", &tunnel), Some(gap("payload", Some(0))));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_a_gap_by_its_name() {
+        assert_eq!(decoded("novel", &[]), Some(gap("novel", None)));
+        assert_eq!(decoded("flow_offload", &[]), Some(pass(b"flow add")));
+    }
+
+    #[test]
+    fn a_register_that_is_none_makes_the_expression_damaged() {
+        let args = [number(1, 5), number(2, 3)];
+        assert_eq!(decoded("meta", &args), None);
+    }
+}
