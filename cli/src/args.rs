@@ -97,7 +97,7 @@ pub(crate) struct HostArgs {
     /// A host that `berth snapshot` saved
     #[arg(long, value_name = "FILE", conflicts_with = "netns")]
     pub(crate) snapshot: Option<PathBuf>,
-    /// Rules: iptables-save, ip6tables-save, or nft list ruleset, text or JSON
+    /// Rules: iptables-save or ip6tables-save
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
     /// Sockets: ss -tulpen
@@ -118,9 +118,6 @@ pub(crate) struct HostArgs {
     /// Kernel settings: sysctl -a
     #[arg(long, value_name = "FILE")]
     pub(crate) sysctls: Vec<PathBuf>,
-    /// ipsets: ipset save
-    #[arg(long, value_name = "FILE")]
-    pub(crate) sets: Vec<PathBuf>,
     /// One kernel setting
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) sysctl: Vec<String>,
@@ -176,7 +173,6 @@ impl HostArgs {
             &self.ip_rules,
             &self.links,
             &self.sysctls,
-            &self.sets,
         ];
         let short = [&self.sysctl, &self.listen, &self.address, &self.route];
         self.snapshot.is_some()

@@ -44,7 +44,10 @@ impl Rules {
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
             Kind::NftText | Kind::NftJson => {
-                bail!("cannot read {name}: listings of nft are not understood yet")
+                bail!(
+                    "cannot read {name}: listings of nft are not understood: give a `berth \
+                     snapshot` of the host instead"
+                )
             }
             Kind::Snapshot => bail!("cannot read {name} as rules: give it as --snapshot"),
             Kind::Ss => bail!("cannot read {name} as rules: give it as --sockets"),
