@@ -1,3 +1,5 @@
+//! Recorded rules print as they were recorded.
+
 use crate::parse::{Input, iptables_save};
 use crate::{Rule, Table};
 

@@ -1,3 +1,5 @@
+//! What the readers of `ip -j` make of real and of odd input.
+
 use net::{Family, Prefix, Proto};
 
 use super::*;

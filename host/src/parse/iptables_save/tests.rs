@@ -1,3 +1,5 @@
+//! What the reader of iptables-save makes of each thing it can meet.
+
 use super::*;
 
 use crate::ChainKind::{Filter, Route};

@@ -1,3 +1,5 @@
+//! What the reader of `ss` makes of real and of odd input.
+
 use super::*;
 
 fn read(text: &str) -> (Vec<Socket>, Vec<Problem>) {

@@ -1,3 +1,5 @@
+//! Expressions as they are listed.
+
 use super::*;
 use crate::nft::PayloadBase::{Network, Transport};
 use crate::nft::{CtKey, MetaKey, PayloadBase};
