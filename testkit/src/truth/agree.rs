@@ -9,7 +9,7 @@ use trace::{Answer, Cause, Client, Did, Outcome, Verdict};
 
 use super::spec::HostSpec;
 use crate::world::{
-    Arrival, CLIENT_PORTS, Observed, Packet, Place, Transport, home_side, owner_of,
+    Arrival, CLIENT_PORTS, LINKS, Observed, Packet, Place, Transport, home_side, owner_of,
 };
 
 /// How an observation and the answers for it compare.
@@ -19,7 +19,7 @@ pub enum Agreement {
     Right,
     /// It was foretold among others.
     OneOfSeveral,
-    /// What was foretold depends on an order that cannot be read.
+    /// What was foretold depends on what a host cannot tell.
     Unknown,
     /// It was foretold otherwise: what.
     Wrong(String),
@@ -77,8 +77,11 @@ pub fn agrees(
     }
 }
 
-/// The generated language is what the tracer models: only the order of chains that a host does
-/// not tell excuses a gap.
+/// Gaps that a host cannot tell: the order of chains of two languages at one priority, and the
+/// link-layer address of the machine that answers.
+const EXCUSED: [&str; 2] = ["which runs first", "the link-layer address"];
+
+/// The generated language is what the tracer models: few gaps are excused.
 fn unknown(outcomes: &[&Outcome]) -> Agreement {
     let mut gaps: Vec<&str> = outcomes
         .iter()
@@ -86,7 +89,8 @@ fn unknown(outcomes: &[&Outcome]) -> Agreement {
         .map(|gap| gap.what.as_str())
         .collect();
     gaps.dedup();
-    if !gaps.is_empty() && gaps.iter().all(|gap| gap.starts_with("which runs first")) {
+    let is_excused = |gap: &&str| EXCUSED.iter().any(|known| gap.starts_with(known));
+    if !gaps.is_empty() && gaps.iter().all(is_excused) {
         Agreement::Unknown
     } else {
         Agreement::Wrong(format!("unknown: {}", gaps.join("; ")))
@@ -117,6 +121,9 @@ fn tell(outcomes: &[&Outcome], expected: &[Expected]) -> String {
 fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
     if outcome.verdict == Verdict::Unknown {
         return Expected::Unknown;
+    }
+    if answer_goes_astray(outcome, packet) {
+        return Expected::Nothing(None);
     }
     match outcome.client {
         Client::Connected => match outcome.to {
@@ -159,6 +166,16 @@ fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
     }
 }
 
+/// Whether the answer leaves the node for another namespace than the client's.
+fn answer_goes_astray(outcome: &Outcome, packet: &Packet) -> bool {
+    let answer = &outcome.steps[outcome.request.min(outcome.steps.len())..];
+    let by = answer.iter().rev().find_map(|step| match &step.did {
+        Did::Leaves { oif } => LINKS.iter().find(|side| side.node_link == oif),
+        _ => None,
+    });
+    packet.place != Place::Node && by.is_some_and(|side| side.place != packet.place)
+}
+
 /// The source that a server sees; absent where the node picks it.
 fn source(outcome: &Outcome, packet: &Packet) -> Option<IpAddr> {
     outcome.seen_source.or(packet.src)
@@ -193,7 +210,7 @@ fn beyond(to: Endpoint, oif: &str, source: Option<IpAddr>) -> Expected {
         return Expected::Nothing(Some(false));
     };
     if home.node_link != oif {
-        let reached = crate::world::LINKS
+        let reached = LINKS
             .iter()
             .any(|side| side.node_link == oif && side.place == home.place);
         // It arrives, and the answer takes the other link.

@@ -181,8 +181,12 @@ fn settle() -> Result<(), WorldError> {
         let routes = read("ipv6_route")?;
         let is_there = |line: &str| {
             let addr = line.split(' ').next().unwrap_or_default();
-            let route = format!("{addr} 80 ");
-            routes.lines().any(|line| line.starts_with(&route))
+            // An address has a route of its prefix too: the local one has RTF_LOCAL.
+            let is_local = |line: &str| {
+                let flags = line.split_whitespace().nth(8).unwrap_or_default();
+                line.starts_with(addr) && flags.starts_with('8')
+            };
+            routes.lines().any(is_local)
         };
         if read("if_inet6")?.lines().all(is_there) {
             return Ok(());

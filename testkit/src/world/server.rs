@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{self, MsgFlags};
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::layout::CLIENT_PORTS;
 use super::listener::{Bound, Listener};
@@ -141,12 +141,13 @@ impl Server {
 
     fn accept(&self, accepted: &mut Vec<Accepted>) {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        while let Ok(fd) = accept_with(&self.fd, flags) {
-            let ready = sockets::reset_on_close(&fd).and_then(|()| sockets::ends(&fd));
-            // A connection that was reset before it was accepted reached nobody.
-            if let Ok((local, remote)) = ready {
+        while let Ok((fd, remote)) = acceptfrom_with(&self.fd, flags) {
+            let local = sockets::reset_on_close(&fd).and_then(|()| sockets::local(&fd));
+            let remote = remote.and_then(|addr| SocketAddr::try_from(addr).ok());
+            if let (Ok(local), Some(remote)) = (local, remote) {
+                let source = sockets::plain_ip(remote.ip());
                 accepted.push(Accepted {
-                    arrival: self.arrival(local.ip(), local.port(), remote.ip()),
+                    arrival: self.arrival(local.ip(), local.port(), source),
                     is_named: false,
                     fd,
                 });

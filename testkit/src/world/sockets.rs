@@ -163,14 +163,10 @@ pub(super) fn answer(
     socket::sendmsg(fd.as_raw_fd(), &parts, &[control], MsgFlags::empty(), to).map(drop)
 }
 
-/// The local and remote address of an accepted connection.
-pub(super) fn ends(fd: &OwnedFd) -> Result<(SocketAddr, SocketAddr), Errno> {
+/// The local address of an accepted connection.
+pub(super) fn local(fd: &OwnedFd) -> Result<SocketAddr, Errno> {
     let local: SockaddrStorage = socket::getsockname(fd.as_raw_fd())?;
-    let remote: SockaddrStorage = socket::getpeername(fd.as_raw_fd())?;
-    match (socket_addr(&local), socket_addr(&remote)) {
-        (Some(local), Some(remote)) => Ok((plain(local), plain(remote))),
-        _ => Err(Errno::EAFNOSUPPORT),
-    }
+    socket_addr(&local).map(plain).ok_or(Errno::EAFNOSUPPORT)
 }
 
 fn socket_addr(addr: &SockaddrStorage) -> Option<SocketAddr> {

@@ -189,7 +189,7 @@ fn verdict_map(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
             4 => {
                 let last = hint.dport.saturating_add(9);
                 let text = format!("th dport vmap {{ {}-{last} : {one} }}", hint.dport);
-                Action::plain("nft vmap interval", text)
+                Action::plain("nft vmap interval", text).with_proto(hint)
             }
             // A named verdict map says drop, which a nat chain may not.
             _ if spot.kind == "nat" => return None,

@@ -35,7 +35,7 @@ pub(super) fn test(
         23 if spot.is_one_of(&["prerouting", "input", "forward"]) => Some(mac(rng)),
         24 if spot.is_one_of(&["output", "postrouting"]) => Some(user(rng)),
         25 | 26 => Some(concatenation(rng, spot, hint)),
-        27 | 28 => Some(named(rng, spot)),
+        27 | 28 => Some(named(rng, spot, hint)),
         29 | 30 if spot.pool.stateful => Some(stateful(rng, spot)),
         _ => None,
     }
@@ -147,9 +147,11 @@ fn ports(rng: &mut Rng, port: u16) -> String {
 }
 
 fn th_port(rng: &mut Rng, hint: &Hint) -> Part {
+    // Of other protocols the field is whatever stands there.
+    let dport = ports(rng, hint.dport);
     Part::new(
         "nft th dport",
-        format!("th dport {}", ports(rng, hint.dport)),
+        format!("meta l4proto {} th dport {dport}", hint.transport),
     )
 }
 
@@ -343,7 +345,7 @@ fn concatenation(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Part {
     }
 }
 
-fn named(rng: &mut Rng, spot: Spot<'_>) -> Part {
+fn named(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Part {
     let (ip, not) = (spot.ip(), not(rng));
     let end = if spot.is_v6 { "6" } else { "4" };
     let side = rng.pick(&["saddr", "daddr", "daddr"]);
@@ -353,10 +355,16 @@ fn named(rng: &mut Rng, spot: Spot<'_>) -> Part {
             "nft named interval set",
             format!("{ip} {side} {not}@blocks{end}"),
         ),
-        2 | 3 => Part::new("nft named port set", format!("th dport {not}@ports")),
+        2 | 3 => Part::new(
+            "nft named port set",
+            format!("meta l4proto {} th dport {not}@ports", hint.transport),
+        ),
         4 => Part::new(
             "nft named concatenation",
-            format!("{ip} daddr . th dport {not}@pairs{end}"),
+            format!(
+                "meta l4proto {} {ip} daddr . th dport {not}@pairs{end}",
+                hint.transport
+            ),
         ),
         _ => Part::new(
             "nft named interval concatenation",
