@@ -4,7 +4,7 @@ use super::common::doc::documented;
 use super::common::sight::{Blame, Sight};
 use super::common::words;
 use super::{Finding, FindingDoc, Fix};
-use crate::answer::{Did, RuleRef, Step};
+use crate::answer::{RuleRef, Step};
 use host::nft::Expr;
 use host::{RuleBody, Table};
 
@@ -32,8 +32,8 @@ documented! {
 }
 
 pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
-    let Blame { service, step } = sight.blame()?;
-    if sight.stopped_by()?.did != Did::Drop || !lacks_local(sight, step) {
+    let Blame { service, step } = sight.meant_to_drop()?;
+    if !lacks_local(sight, step) {
         return None;
     }
     let is_internal = is_internal(sight, step);
@@ -49,10 +49,13 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
         Some(ready) => format!("and the {ready} ready endpoints are on other nodes"),
         None => "and no ready endpoint is on this node".to_owned(),
     };
-    let why = vec![
+    let mut why = vec![
         words::has_frontend(sight, &service),
         format!("its {policy} is Local, {others}"),
     ];
+    if sight.stopped_by().is_none() {
+        why.push(words::MARKED_IN_VAIN.to_owned());
+    }
     let patch = format!(r#"{{"spec":{{"{policy}":"Cluster"}}}}"#);
     let say = "run a ready pod of the Service on this node\nor let this node send clients on to \
                others, which hides their addresses:";

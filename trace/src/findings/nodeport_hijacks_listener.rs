@@ -55,7 +55,7 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
         Frontend::Addr => sight.question.to.to_string(),
     };
     let holder = words::holder(listener);
-    let title = format!("{service} took {what} from {holder}, and its pods answer instead");
+    let title = format!("{service} took {what} from {holder}; another server answers instead");
     let mut why = vec![format!(
         "{}, which leads to {}; {holder} listens on the same port and gets none of it",
         words::has_frontend(sight, &service),
@@ -112,7 +112,7 @@ mod tests {
                  none of it"
             ]
         );
-        let check = "iptables -t nat -S KUBE-NODEPORTS 1";
+        let check = "iptables -t nat -S KUBE-NODEPORTS 2";
         assert_eq!(found[0].check.as_deref(), Some(check));
     }
 

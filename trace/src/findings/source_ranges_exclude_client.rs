@@ -7,7 +7,7 @@ use super::common::doc::documented;
 use super::common::sight::{Blame, Sight};
 use super::common::words;
 use super::{Finding, FindingDoc, Fix, Severity};
-use crate::answer::{Did, Step};
+use crate::answer::Step;
 
 documented! {
     /// A Service's `loadBalancerSourceRanges` leave this client out.
@@ -29,11 +29,8 @@ documented! {
 }
 
 pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
-    let Blame { service, step } = sight.blame()?;
+    let Blame { service, step } = sight.meant_to_drop()?;
     let firewall = firewall(sight, step)?;
-    if sight.stopped_by()?.did != Did::Drop {
-        return None;
-    }
     let ranges = ranges(sight, &firewall);
     let title = format!("{service} does not let this client in");
     let mut why = vec![format!(
@@ -42,6 +39,9 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     )];
     if !ranges.is_empty() {
         why.push(format!("let in are {}", ranges.join(", ")));
+    }
+    if sight.stopped_by().is_none() {
+        why.push(words::MARKED_IN_VAIN.to_owned());
     }
     let say = "add the client's range to .spec.loadBalancerSourceRanges, if it may come in";
     Some(Finding {
@@ -109,6 +109,15 @@ mod tests {
         assert_eq!(found[0].why[1], "let in are 192.168.77.128/25");
         let check = "iptables -t nat -S KUBE-FW-FAXFPGMJVQWLKPGL 3";
         assert_eq!(found[0].check.as_deref(), Some(check));
+    }
+
+    #[test]
+    fn a_mark_that_nothing_drops_by_is_told() {
+        let rules = RULES_WITH_SOURCE_RANGES.replace("-A INPUT", "-A FORWARD");
+        let found = World::of(&rules, &[]).findings("203.0.113.80:80");
+        assert_eq!(found[0].why.len(), 2);
+        let found = World::of(RULES_WITH_SOURCE_RANGES, &[]).findings("203.0.113.80:80");
+        assert!(found[0].why[2].starts_with("its rules mark"));
     }
 
     #[test]

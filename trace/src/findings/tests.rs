@@ -32,6 +32,7 @@ pub(super) const RULES_WITH_ENDPOINTS: &str = "*nat
 :PREROUTING ACCEPT
 :OUTPUT ACCEPT
 :POSTROUTING ACCEPT
+:KUBE-MARK-MASQ -
 :KUBE-NODEPORTS -
 :KUBE-SEP-AAAAAAAAAAAAAAAA -
 :KUBE-SEP-BBBBBBBBBBBBBBBB -
@@ -39,13 +40,15 @@ pub(super) const RULES_WITH_ENDPOINTS: &str = "*nat
 :KUBE-SVC-XPGD46QRK7WJZT7O -
 -A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES
 -A OUTPUT -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+-A KUBE-NODEPORTS -p tcp -m comment --comment \"shop/web:http\" -m tcp --dport 31081 -j KUBE-MARK-MASQ
 -A KUBE-NODEPORTS -p tcp -m comment --comment \"shop/web:http\" -m tcp --dport 31081 -j KUBE-SVC-XPGD46QRK7WJZT7O
 -A KUBE-SEP-AAAAAAAAAAAAAAAA -p tcp -m comment --comment \"shop/web:http\" -m tcp -j DNAT --to-destination 10.52.1.11:8080
 -A KUBE-SEP-BBBBBBBBBBBBBBBB -p tcp -m comment --comment \"shop/web:http\" -m tcp -j DNAT --to-destination 10.52.1.12:8080
 -A KUBE-SERVICES -m comment --comment \"kubernetes service nodeports; NOTE: this must be the last rule in this chain\" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
 -A KUBE-SVC-XPGD46QRK7WJZT7O -m comment --comment \"shop/web:http\" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-AAAAAAAAAAAAAAAA
 -A KUBE-SVC-XPGD46QRK7WJZT7O -m comment --comment \"shop/web:http\" -j KUBE-SEP-BBBBBBBBBBBBBBBB
--A POSTROUTING -d 10.52.0.0/16 -j MASQUERADE
+-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE
 COMMIT
 ";
 

@@ -120,17 +120,36 @@ impl<'a> Sight<'a> {
     // kube-proxy before 1.26 and kubelet share chain and mark (kubelet_network_linux.go).
     fn marked_for(&self, stopped: &Step) -> Option<&'a Step> {
         let chain = &self.chain(stopped.rule.as_ref()?).name;
+        self.marked().filter(|_| chain == "KUBE-FIREWALL")
+    }
+
+    fn marked(&self) -> Option<&'a Step> {
         let marks =
             |step: &&Step| matches!(&step.did, Did::Jump { chain } if chain == "KUBE-MARK-DROP");
-        let first = self.request().iter().find(marks);
-        first.filter(|_| chain == "KUBE-FIREWALL")
+        self.request().iter().find(marks)
+    }
+
+    /// What was written for a Service to have packets dropped, whether or not the rule that
+    /// would do so is met: the kubelet's is in INPUT and OUTPUT alone, and gone since 1.28.
+    pub(crate) fn meant_to_drop(&self) -> Option<Blame<'a>> {
+        if let Some(blame) = self.blame() {
+            let is_dropped = self.stopped_by()?.did == Did::Drop;
+            return is_dropped.then_some(blame);
+        }
+        let is_free =
+            self.is_known() && self.stopped_by().is_none() && destination(self.outcome).is_none();
+        let step = self.marked().filter(|_| is_free)?;
+        let service = self.service_of(step)?;
+        Some(Blame { service, step })
     }
 
     /// The first rule written for a Service that this packet met, before it was translated.
     pub(crate) fn entrance(&self, service: &ServiceName) -> Option<&'a Step> {
         let untouched = |step: &&Step| !matches!(step.did, Did::Dnat { .. });
         let whole = self.request().iter();
-        let mut before = whole.take_while(untouched);
+        // A mark for masquerading is not the way in.
+        let marks = |step: &&Step| matches!(&step.did, Did::Jump { chain } if chain.starts_with("KUBE-MARK"));
+        let mut before = whole.take_while(untouched).filter(|step| !marks(step));
         before.find(|step| self.service_of(step).as_ref() == Some(service))
     }
 

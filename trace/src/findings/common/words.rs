@@ -11,6 +11,10 @@ use crate::findings::common::sight::{Frontend, Sight};
 pub(crate) const MAY_BE_PROXY: &str = "who holds the socket could not be read: kube-proxy up to \
     1.23 listens on the NodePorts of its Services itself, and then nobody loses anything";
 
+/// What becomes of a packet that was marked to be dropped, and is not.
+pub(crate) const MARKED_IN_VAIN: &str = "its rules mark such packets to be dropped, but no rule \
+    here drops them by the mark: they go on without being translated";
+
 /// Who holds a socket.
 pub(crate) fn holder(socket: &Socket) -> String {
     match &socket.holder {
