@@ -1,4 +1,5 @@
 //! What the project is tested with: cases, laws, and a small world of network namespaces.
 
+pub mod case;
 pub mod truth;
 pub mod world;
