@@ -58,7 +58,7 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     }
     let patch = format!(r#"{{"spec":{{"{policy}":"Cluster"}}}}"#);
     let say = "run a ready pod of the Service on this node\nor let this node send clients on to \
-               others, which hides their addresses:";
+               others, which hides their addresses";
     Some(Finding {
         fix: Some(Fix {
             say: say.to_owned(),
