@@ -13,7 +13,7 @@ pub(crate) const MAY_BE_PROXY: &str = "who holds the socket could not be read: k
 
 /// What becomes of a packet that was marked to be dropped, and is not.
 pub(crate) const MARKED_IN_VAIN: &str = "its rules mark such packets to be dropped, but no rule \
-    here drops them by the mark: they go on without being translated";
+    on their way drops them by the mark: they go on without being translated";
 
 /// Who holds a socket.
 pub(crate) fn holder(socket: &Socket) -> String {
