@@ -53,7 +53,10 @@ pub(super) fn tables(dump: &Dump, sets: &SetNames, gaps: &mut Vec<Gap>) -> Vec<T
             if !reading.is_whole {
                 gaps.push(Gap {
                     kind: GapKind::Rules,
-                    what: format!("legacy table {name} of {family} is damaged: rules are missing"),
+                    what: format!(
+                        "legacy table {name} of {family} is damaged or not known: rules may be \
+                         missing"
+                    ),
                     device: None,
                 });
             }
