@@ -261,10 +261,10 @@ fn set() -> impl Strategy<Value = Match> {
 }
 
 fn gap() -> impl Strategy<Value = Match> {
-    let names = vec!["hashlimit", "physdev", "owner", "policy", "string"];
+    let names = vec!["hashlimit", "policy", "owner", "policy", "string"];
     let options = vec![
         "",
-        "--physdev-is-in",
+        "--pol none",
         "! --uid-owner 5",
         "--string \"a b\" --algo bm",
         "--dir in --pol ipsec --mode tunnel",

@@ -109,6 +109,7 @@ fn is_native(test: &Match) -> bool {
         | Match::Set(_)
         | Match::IpRange(_)
         | Match::Mac(_)
+        | Match::Physdev(_)
         | Match::Gap { .. } => false,
     }
 }

@@ -34,7 +34,10 @@ fn whole<T>((part, problems): (T, Vec<parse::Problem>)) -> T {
 }
 
 fn input(text: &[u8]) -> Input<'_> {
-    Input { name: "recorded", text }
+    Input {
+        name: "recorded",
+        text,
+    }
 }
 
 /// The node from the files of one rule language and stage.
@@ -54,7 +57,8 @@ fn node(rules: &str, stage: &str) -> Host {
         host.routes.extend(routes);
     }
     for (name, family) in [("ip-rule.json", Family::V4), ("ip-6-rule.json", Family::V6)] {
-        host.routing_rules.extend(whole(parse::ip_rules(input(&file(name)), family)));
+        host.routing_rules
+            .extend(whole(parse::ip_rules(input(&file(name)), family)));
     }
     for name in ["iptables-save.txt", "ip6tables-save.txt"] {
         let (tables, _, problems) = parse::iptables_save(input(&staged(name)));
@@ -74,7 +78,11 @@ fn node(rules: &str, stage: &str) -> Host {
         rules_v6: true,
         nft: true,
     };
-    assert_eq!(trace::complete(&mut host), Vec::<String>::new(), "nothing has to be assumed");
+    assert_eq!(
+        trace::complete(&mut host),
+        Vec::<String>::new(),
+        "nothing has to be assumed"
+    );
     host
 }
 
@@ -113,7 +121,12 @@ fn rows() -> Vec<Row> {
                 port: value["port"].as_u64().unwrap().try_into().unwrap(),
             },
             proto: text("proto").unwrap().parse().unwrap(),
-            outcomes: value["outcomes"].as_object().unwrap().keys().map(|k| server(k)).collect(),
+            outcomes: value["outcomes"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|k| server(k))
+                .collect(),
             seen: seen
                 .map(|(name, addr)| (server(name), addr.as_str().unwrap().parse().unwrap()))
                 .collect(),
@@ -124,17 +137,29 @@ fn rows() -> Vec<Row> {
 
 fn question(row: &Row) -> Question {
     let own = |v4: &str, v6: &str| -> IpAddr {
-        if row.to.addr.is_ipv6() { v6.parse().unwrap() } else { v4.parse().unwrap() }
+        if row.to.addr.is_ipv6() {
+            v6.parse().unwrap()
+        } else {
+            v4.parse().unwrap()
+        }
     };
     let mut question = Question::about(row.proto, row.to);
-    question.pod_ranges = vec!["10.52.0.0/16".parse().unwrap(), "fd52::/16".parse().unwrap()];
+    question.pod_ranges = vec![
+        "10.52.0.0/16".parse().unwrap(),
+        "fd52::/16".parse().unwrap(),
+    ];
     let (origin, iif) = match row.from.as_str() {
         "node-a" => (row.src.map_or(Origin::Local, Origin::Address), None),
         "client" => {
-            let addr = row.src.unwrap_or_else(|| own("172.20.31.100", "fd20:31::100"));
+            let addr = row
+                .src
+                .unwrap_or_else(|| own("172.20.31.100", "fd20:31::100"));
             (Origin::Address(addr), Some("eth0"))
         }
-        _ => (Origin::Address(own("10.52.1.11", "fd52:1::11")), Some("pod-a1")),
+        _ => (
+            Origin::Address(own("10.52.1.11", "fd52:1::11")),
+            Some("pod-a1"),
+        ),
     };
     (question.origin, question.iif) = (origin, iif.map(str::to_owned));
     question
@@ -155,7 +180,9 @@ fn called(outcome: &Outcome) -> String {
         }
         (Verdict::Forwarded, _) => {
             let to = outcome.to.expect("forwarded to somebody");
-            let known = SERVERS.iter().find(|(addr, _)| to.addr.to_string() == *addr);
+            let known = SERVERS
+                .iter()
+                .find(|(addr, _)| to.addr.to_string() == *addr);
             known.map_or_else(|| format!("nobody at {to}"), |(_, name)| (*name).to_owned())
         }
         other => format!("{other:?}"),
@@ -194,11 +221,20 @@ fn every_recorded_connection_ends_as_foretold_from_the_saved_files() {
     for rules in ["nft", "legacy"] {
         for stage in ["before", "after"] {
             let host = node(rules, stage);
-            for row in rows.iter().filter(|row| row.rules == rules && row.stage == stage) {
+            for row in rows
+                .iter()
+                .filter(|row| row.rules == rules && row.stage == stage)
+            {
                 let answers = trace::answer(&host, &question(row)).unwrap();
                 wrongs.extend(wrong(row, &answers).map(|why| format!("{row:?}\n    {why}")));
             }
         }
     }
-    assert!(wrongs.is_empty(), "{} of {} wrong:\n{}", wrongs.len(), rows.len(), wrongs.join("\n"));
+    assert!(
+        wrongs.is_empty(),
+        "{} of {} wrong:\n{}",
+        wrongs.len(),
+        rows.len(),
+        wrongs.join("\n")
+    );
 }

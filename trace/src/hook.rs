@@ -210,7 +210,8 @@ fn match_needs(matched: &Match) -> bool {
         | Match::Statistic(_)
         | Match::Set(_)
         | Match::IpRange(_)
-        | Match::Mac(_) => false,
+        | Match::Mac(_)
+        | Match::Physdev(_) => false,
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) enum Test {
         types: u16,
         limit: Option<Side>,
     },
+    /// A bridge carries the packet, and its rules are these (br_netfilter).
+    Bridged,
     /// Conntrack has an entry for the packet.
     HasConnection,
     /// Not so.

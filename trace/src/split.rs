@@ -59,6 +59,7 @@ impl Eval<'_> {
                 Loaded::Parts(_) => None,
             },
             Test::HasConnection => Some(state.conn.is_some()),
+            Test::Bridged => Some(self.is_bridged(state)),
             Test::Not(test) => self.decide(state, test).map(|holds| !holds),
             Test::All(tests) => {
                 for test in tests {
@@ -82,6 +83,21 @@ impl Eval<'_> {
         }
     }
 
+    /// Whether bridge netfilter has seen the packet: it came in or goes out by a bridge, and
+    /// bridged packets are sent through these rules.
+    fn is_bridged(&self, state: &State) -> bool {
+        let tables = match state.family {
+            Family::V4 => "net.bridge.bridge-nf-call-iptables",
+            Family::V6 => "net.bridge.bridge-nf-call-ip6tables",
+        };
+        let is_bridge = |link: Option<u32>| {
+            let link = link.and_then(|index| self.host.link(index));
+            link.is_some_and(|link| link.kind == "bridge")
+        };
+        self.host.sysctls.number(tables, 0) != 0
+            && (is_bridge(state.packet.iif) || is_bridge(state.packet.oif))
+    }
+
     /// Splits a state by a test. Undecidable tests give both, each with its branch recorded.
     pub(crate) fn split(&mut self, state: State, test: &Test) -> Vec<(State, bool)> {
         if let Some(holds) = self.decide(&state, test) {
@@ -89,7 +105,7 @@ impl Eval<'_> {
         }
         match test {
             Test::Const(holds) => vec![(state, *holds)],
-            Test::HasConnection => vec![(state, false)],
+            Test::HasConnection | Test::Bridged => vec![(state, false)],
             Test::In { value, within } => self.split_in(state, value, within),
             Test::Present(value) => match self.load(&state, value) {
                 Loaded::Parts(parts) => by_part(state, &parts, |bytes| bytes.is_some()),

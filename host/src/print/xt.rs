@@ -7,7 +7,7 @@ use net::{Family, Proto, addr_bits};
 use crate::parse::words::{ADDR_TYPES, CT_STATES, CT_STATUS, TCP_FLAGS};
 use crate::xt::{
     AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, MaskedAddr, Match, Multiport, Not,
-    PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TransportMatch,
+    Physdev, PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TransportMatch,
 };
 
 use super::line::Line;
@@ -49,6 +49,7 @@ pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
         Match::Statistic(m) => statistic(line, *m),
         Match::Set(m) => set(line, m),
         Match::IpRange(m) => ip_range(line, m),
+        Match::Physdev(m) => physdev(line, m),
         Match::Mac(m) => {
             line.option(false, "-m", "mac");
             let bytes = m.value.map(|byte| format!("{byte:02x}"));
@@ -83,6 +84,25 @@ fn masked(addr: &MaskedAddr, always: bool) -> String {
         (_, true) => addr.addr.to_string(),
         (true, false) => format!("{}/{len}", addr.addr),
         (false, false) => format!("{}/{}", addr.addr, addr.mask),
+    }
+}
+
+fn physdev(line: &mut Line, m: &Physdev) {
+    line.option(false, "-m", "physdev");
+    for (name, option) in [(&m.input, "--physdev-in"), (&m.output, "--physdev-out")] {
+        if let Some(name) = name {
+            iface(line, name, option);
+        }
+    }
+    let bits = [
+        (m.is_in, "--physdev-is-in"),
+        (m.is_out, "--physdev-is-out"),
+        (m.is_bridged, "--physdev-is-bridged"),
+    ];
+    for (bit, option) in bits {
+        if let Some(bit) = bit {
+            line.flag(bit.not, option);
+        }
     }
 }
 

@@ -254,6 +254,36 @@ pub struct IpRange {
     pub dst: Option<Not<(IpAddr, IpAddr)>>,
 }
 
+/// `-m physdev`: the ports of a bridge that a bridged packet comes in and goes out by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Physdev {
+    /// `--physdev-in`.
+    pub input: Option<Not<IfaceName>>,
+    /// `--physdev-out`.
+    pub output: Option<Not<IfaceName>>,
+    /// `--physdev-is-in`.
+    pub is_in: Option<Not<()>>,
+    /// `--physdev-is-out`.
+    pub is_out: Option<Not<()>>,
+    /// `--physdev-is-bridged`.
+    pub is_bridged: Option<Not<()>>,
+}
+
+impl Physdev {
+    /// Whether every test is inverted: so it holds for packets that are not bridged
+    /// (xt_physdev.c, physdev_mt).
+    pub fn holds_unbridged(&self) -> bool {
+        let names = [&self.input, &self.output]
+            .into_iter()
+            .flatten()
+            .map(|name| name.not);
+        let bits = [self.is_in, self.is_out, self.is_bridged];
+        names
+            .chain(bits.into_iter().flatten().map(|bit| bit.not))
+            .all(|not| not)
+    }
+}
+
 /// One test of an xt rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -301,6 +331,8 @@ pub enum Match {
     IpRange(Box<IpRange>),
     /// `-m mac --mac-source`.
     Mac(Not<[u8; 6]>),
+    /// `-m physdev`.
+    Physdev(Box<Physdev>),
     /// A match that is not modelled: its name, and its options as far as known.
     Gap {
         /// `hashlimit`, `string`, …

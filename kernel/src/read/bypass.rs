@@ -33,9 +33,6 @@ impl Reader<'_> {
                 .iter()
                 .filter_map(|device| of_kind(device, &devices)),
         );
-        if bridges_are_filtered(dump) {
-            found.extend(devices.iter().filter_map(bridge));
-        }
         found.extend(devices.iter().filter_map(bpf::xdp));
         found.extend(ipvs());
         match tc::filters(&devices) {
@@ -104,20 +101,6 @@ fn of_kind(device: &Device, all: &[Device]) -> Option<Bypass> {
     } else {
         None
     }
-}
-
-/// Whether bridged packets pass the rules of IPv4 or IPv6 as well.
-fn bridges_are_filtered(dump: &Dump) -> bool {
-    let sysctls = dump.text(section::SYSCTLS);
-    ["iptables", "ip6tables"].iter().any(|tables| {
-        let on = format!("net.bridge.bridge-nf-call-{tables} = 1");
-        sysctls.lines().any(|line| line == on)
-    })
-}
-
-fn bridge(device: &Device) -> Option<Bypass> {
-    let what = "packets between its ports pass the IP rules too".to_owned();
-    (device.kind == "bridge").then(|| on_device("bridge netfilter", device, what))
 }
 
 fn ipvs() -> Option<Bypass> {

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use host::xt::{
     AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, MaskedAddr, Match, Multiport, Not,
-    PortRange, PortSide, Recent, RecentAction, Rule, SetMatch, Statistic, TcpFlags, TransportMatch,
+    Physdev, PortRange, PortSide, Recent, RecentAction, Rule, SetMatch, Statistic, TcpFlags,
+    TransportMatch,
 };
 use net::{Family, Prefix, Proto};
 
@@ -69,6 +70,7 @@ fn test_words(test: &Match, proto: Option<Proto>) -> Vec<String> {
         Match::Statistic(statistic) => vec![statistic_words(*statistic)],
         Match::Set(set) => vec![set_words(set)],
         Match::IpRange(range) => ranges(range),
+        Match::Physdev(physdev) => bridge_port(physdev),
         Match::Mac(mac) => vec![is("source MAC", mac, &mac_text(mac.value))],
         Match::Gap { name, options } => vec![gap_words(name, options)],
     }
@@ -109,6 +111,38 @@ fn interface(verb: &str, name: &Not<IfaceName>) -> String {
     let star = if name.value.is_prefix { "*" } else { "" };
     let text = escape::terminal(&name.value.name);
     format!("{verb} {}{text}{star}", not_before(name))
+}
+
+fn bridge_port(physdev: &Physdev) -> Vec<String> {
+    let mut said = Vec::new();
+    said.extend(
+        physdev
+            .input
+            .as_ref()
+            .map(|name| interface("bridge port in is", name)),
+    );
+    said.extend(
+        physdev
+            .output
+            .as_ref()
+            .map(|name| interface("bridge port out is", name)),
+    );
+    let bits = [
+        (physdev.is_in, "through a bridge port"),
+        (physdev.is_out, "out by a bridge port"),
+        (physdev.is_bridged, "bridged"),
+    ];
+    let word = |(bit, text): (Option<Not<()>>, &str)| {
+        bit.map(|bit| {
+            if bit.not {
+                format!("not {text}")
+            } else {
+                text.to_owned()
+            }
+        })
+    };
+    said.extend(bits.into_iter().filter_map(word));
+    said
 }
 
 fn transport(proto: &str, ports: &TransportMatch) -> Vec<String> {

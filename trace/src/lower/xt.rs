@@ -6,8 +6,8 @@ use std::rc::Rc;
 use host::nft::PayloadBase;
 use host::xt::{
     AddrTypes, ConntrackMatch, CtMarkMode, IfaceName, IpRange, LimitMatch, MaskedAddr, Match,
-    Multiport, NatRange, Not, PortRange, PortSide, Recent, RecentAction, Rule, Statistic, Target,
-    TransportMatch,
+    Multiport, NatRange, Not, Physdev, PortRange, PortSide, Recent, RecentAction, Rule, Statistic,
+    Target, TransportMatch,
 };
 use net::addr_bits;
 
@@ -129,6 +129,7 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
         }
         Match::IpRange(range) => address_range(range),
         Match::Mac(mac) => link_layer(*mac),
+        Match::Physdev(physdev) => bridge_port(physdev),
         Match::Gap { name, options } => {
             Test::gap(format!("match {name} {options} is not modelled").trim_end())
         }
@@ -413,6 +414,18 @@ fn address_range(m: &IpRange) -> Test {
         m.dst.map(|r| test(Field::Dst, r)),
     ];
     Test::All(tests.into_iter().flatten().collect())
+}
+
+/// Packets that no bridge carries match where every test is inverted.
+fn bridge_port(physdev: &Physdev) -> Test {
+    let why = "through which port of a bridge a packet comes is not modelled";
+    Test::Any(vec![
+        Test::All(vec![Test::Bridged, Test::gap(why)]),
+        Test::All(vec![
+            Test::Not(Box::new(Test::Bridged)),
+            Test::Const(physdev.holds_unbridged()),
+        ]),
+    ])
 }
 
 /// Without an Ethernet header the match fails, negated or not (xt_mac.c).

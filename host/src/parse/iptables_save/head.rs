@@ -2,7 +2,7 @@
 
 use net::Proto;
 
-use crate::xt::{IfaceName, Match, Not};
+use crate::xt::{Match, Not};
 
 use super::option::Opt;
 use super::values;
@@ -16,8 +16,8 @@ pub(super) fn test(place: usize, opt: &mut Opt<'_, '_>) -> (Option<Match>, Optio
     let read = match place {
         0 => opt.not(addr).map(Match::Src),
         1 => opt.not(addr).map(Match::Dst),
-        2 => opt.not(iface).map(Match::In),
-        3 => opt.not(iface).map(Match::Out),
+        2 => opt.not(values::iface).map(Match::In),
+        3 => opt.not(values::iface).map(Match::Out),
         4 => opt.not(proto).map(Match::Proto),
         _ => Ok(Match::Fragment(Not {
             not: opt.not,
@@ -40,14 +40,6 @@ pub(super) fn test(place: usize, opt: &mut Opt<'_, '_>) -> (Option<Match>, Optio
             (Some(gap), Some(what))
         }
     }
-}
-
-fn iface(name: &str) -> Option<IfaceName> {
-    let prefix = name.strip_suffix('+');
-    (!name.is_empty()).then(|| IfaceName {
-        name: prefix.unwrap_or(name).into(),
-        is_prefix: prefix.is_some(),
-    })
 }
 
 fn proto(name: &str) -> Option<Proto> {

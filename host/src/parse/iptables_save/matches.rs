@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use net::{Family, addr_of};
 
 use crate::xt::{
-    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, PortSide, Recent,
-    RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
+    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, Physdev, PortSide,
+    Recent, RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
 };
 
 use super::conntrack;
@@ -74,6 +74,7 @@ pub(super) fn start(name: &str, family: Family) -> Option<Start> {
         "set" => part("set", Match::Set(Box::new(no_set()))),
         "iprange" => part("iprange", Match::IpRange(Box::default())),
         "mac" => part("mac", Match::Mac(Not::is([0; 6]))),
+        "physdev" => part("physdev", Match::Physdev(Box::default())),
         _ => return None,
     })
 }
@@ -128,6 +129,7 @@ pub(super) fn option(item: &mut Match, opt: &mut Opt<'_, '_>) -> Result<Took, St
         Match::Set(m) => set(m, opt),
         Match::IpRange(m) => ip_range(m, opt),
         Match::Mac(m) => mac(m, opt),
+        Match::Physdev(m) => physdev(m, opt),
         Match::Src(_)
         | Match::Dst(_)
         | Match::In(_)
@@ -371,5 +373,21 @@ fn mac(m: &mut Not<[u8; 6]>, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
         return Ok(Took::Nothing);
     }
     *m = opt.not(values::mac)?;
+    Ok(Took::Whole)
+}
+
+fn physdev(m: &mut Physdev, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    let bit = Not {
+        not: opt.not,
+        value: (),
+    };
+    match &*opt.name {
+        "--physdev-in" => m.input = Some(opt.not(values::iface)?),
+        "--physdev-out" => m.output = Some(opt.not(values::iface)?),
+        "--physdev-is-in" => m.is_in = Some(bit),
+        "--physdev-is-out" => m.is_out = Some(bit),
+        "--physdev-is-bridged" => m.is_bridged = Some(bit),
+        _ => return Ok(Took::Nothing),
+    }
     Ok(Took::Whole)
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use net::{Family, Prefix, addr_bits, addr_of};
 
-use crate::xt::{MaskedAddr, NatRange, PortRange};
+use crate::xt::{IfaceName, MaskedAddr, NatRange, PortRange};
 
 use super::words;
 
@@ -227,4 +227,13 @@ mod tests {
         assert_eq!(probability("1.00000000000"), Some(1 << 31));
         assert_eq!(probability("NaN"), None);
     }
+}
+
+/// `eth0`, or `eth+` for all that begin so.
+pub(super) fn iface(name: &str) -> Option<IfaceName> {
+    let prefix = name.strip_suffix('+');
+    (!name.is_empty()).then(|| IfaceName {
+        name: prefix.unwrap_or(name).into(),
+        is_prefix: prefix.is_some(),
+    })
 }

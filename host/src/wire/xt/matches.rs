@@ -5,8 +5,8 @@ use net::Proto;
 use super::{Extension, not_if};
 use crate::wire::attr::{Damaged, Fields};
 use crate::xt::{
-    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, PortRange, PortSide,
-    Recent, RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
+    AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, Match, Multiport, Not, Physdev,
+    PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
 };
 
 /// The match, if its name and revision are known and its bytes suffice.
@@ -33,6 +33,7 @@ pub(super) fn known(ext: Extension<'_>) -> Option<Match> {
         ("statistic", 0) => statistic(data),
         ("set", 1 | 2 | 4) => set(ext),
         ("iprange", 1) => iprange(ext),
+        ("physdev", 0) => physdev(data),
         ("mac", 0) => Some(Match::Mac(Not {
             not: data.he32(8)? != 0,
             value: data.bytes(0, 6)?.try_into().ok()?,
@@ -309,6 +310,36 @@ fn set(ext: Extension<'_>) -> Option<Match> {
         return_nomatch: more & RETURN_NOMATCH != 0,
         counts,
     })))
+}
+
+fn physdev(data: Fields<'_>) -> Option<Match> {
+    let (invert, used) = (u32::from(data.byte(64)?), u32::from(data.byte(65)?));
+    let name = |bit: u32, at: usize| -> Option<Option<Not<IfaceName>>> {
+        let name = iface_name(data, at)?;
+        Some((used & bit != 0).then(|| not_if(invert, bit, name)))
+    };
+    let bit = |bit: u32| (used & bit != 0).then(|| not_if(invert, bit, ()));
+    Some(Match::Physdev(Box::new(Physdev {
+        input: name(1, 0)?,
+        output: name(2, 32)?,
+        is_bridged: bit(4),
+        is_in: bit(8),
+        is_out: bit(0x10),
+    })))
+}
+
+/// A name of 16 bytes; one that ends in `+` is a beginning.
+fn iface_name(data: Fields<'_>, at: usize) -> Option<IfaceName> {
+    let bytes = (at..at + 16)
+        .map(|at| data.byte(at))
+        .collect::<Option<Vec<u8>>>()?;
+    let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(16);
+    let text = String::from_utf8_lossy(&bytes[..len]);
+    let stem = text.strip_suffix('+');
+    Some(IfaceName {
+        name: stem.unwrap_or(&text).into(),
+        is_prefix: stem.is_some(),
+    })
 }
 
 fn iprange(ext: Extension<'_>) -> Option<Match> {
