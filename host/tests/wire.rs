@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 use host::dump::{Bypass, Dump, Unread};
 use host::nft::{Data, Element, Expr, Key, Set, Verdict};
-use host::parse::{Input, iptables_save};
+use host::parse::{Input, ip_addresses, ip_links, ip_routes, ip_rules, iptables_save};
 use host::xt::{Match, Target};
 use host::{
     Address, ChainKind, Gap, GapKind, Holder, Hook, Host, IpSetMember, Language, Link, NextHop,
     Policy, RouteKind, RoutingAction, RuleBody, Socket, SocketState, Table, TableFamily,
 };
-use net::Proto;
+use net::{Family, Proto};
 
 fn file(name: &str) -> Vec<u8> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testkit/data/wire");
@@ -711,4 +711,35 @@ fn what_could_not_be_read_and_what_bypasses_the_rules_are_gaps() {
     assert_eq!(host.gaps, [unread, bypass]);
     let given = host.given;
     assert!(!given.nft && !given.rules_v4 && given.ipsets && given.sockets);
+}
+
+#[test]
+fn routing_is_the_same_as_bytes_and_as_json() {
+    let host = decoded("routes.snapshot");
+    let index_of = |name: &str| host.link_named(name).map(|link| link.index);
+    let (links, _) = ip_links(text("routes.links.json", &file("routes.links.json")));
+    assert_eq!(host.links, links);
+    let (addresses, _) = ip_addresses(text("", &file("routes.addresses.json")));
+    let sorted = |mut addresses: Vec<Address>| {
+        addresses.sort_by_key(|a| (a.link, a.addr));
+        addresses
+    };
+    assert_eq!(sorted(host.addresses.clone()), sorted(addresses));
+    let mut routes = ip_routes(text("", &file("routes.routes4.json")), index_of).0;
+    routes.extend(ip_routes(text("", &file("routes.routes6.json")), index_of).0);
+    for (bytes, text) in host.routes.iter().zip(&routes) {
+        assert_eq!(bytes, text);
+    }
+    assert_eq!(host.routes.len(), routes.len());
+    let mut rules = ip_rules(text("", &file("routes.rules4.json")), Family::V4).0;
+    rules.extend(ip_rules(text("", &file("routes.rules6.json")), Family::V6).0);
+    rules.sort_by_key(|rule| rule.priority);
+    for (bytes, text) in host.routing_rules.iter().zip(&rules) {
+        assert_eq!(bytes, text);
+    }
+    assert_eq!(host.routing_rules.len(), rules.len());
+}
+
+fn text<'a>(name: &'a str, bytes: &'a [u8]) -> Input<'a> {
+    Input { name, text: bytes }
 }

@@ -185,6 +185,15 @@ pub(super) fn rate(text: &str) -> Option<u32> {
     Some(10_000 * seconds / rate).filter(|&cost| cost > 0)
 }
 
+/// `eth0`, or `eth+` for all that begin so.
+pub(super) fn iface(name: &str) -> Option<IfaceName> {
+    let prefix = name.strip_suffix('+');
+    (!name.is_empty()).then(|| IfaceName {
+        name: prefix.unwrap_or(name).into(),
+        is_prefix: prefix.is_some(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,13 +236,4 @@ mod tests {
         assert_eq!(probability("1.00000000000"), Some(1 << 31));
         assert_eq!(probability("NaN"), None);
     }
-}
-
-/// `eth0`, or `eth+` for all that begin so.
-pub(super) fn iface(name: &str) -> Option<IfaceName> {
-    let prefix = name.strip_suffix('+');
-    (!name.is_empty()).then(|| IfaceName {
-        name: prefix.unwrap_or(name).into(),
-        is_prefix: prefix.is_some(),
-    })
 }
