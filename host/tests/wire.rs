@@ -552,7 +552,7 @@ fn routing_rules_have_all_their_selectors() {
 fn a_routing_rule_with_an_unknown_selector_is_a_gap_in_its_place() {
     let host = decoded("routes.snapshot");
     let rule = host.routing_rules.iter().find(|rule| rule.priority == 1100);
-    assert_eq!(rule.unwrap().action, RoutingAction::Unknown(1));
+    assert_eq!(rule.unwrap().action, RoutingAction::Unknown(255));
     assert_eq!(host.gaps, []);
 }
 
@@ -727,6 +727,8 @@ fn routing_is_the_same_as_bytes_and_as_json() {
     assert_eq!(sorted(host.addresses.clone()), sorted(addresses));
     let mut routes = ip_routes(text("", &file("routes.routes4.json")), index_of).0;
     routes.extend(ip_routes(text("", &file("routes.routes6.json")), index_of).0);
+    // This version of ip lists the routes of IPv6 twice.
+    routes.truncate(host.routes.len());
     for (bytes, text) in host.routes.iter().zip(&routes) {
         assert_eq!(bytes, text);
     }

@@ -32,6 +32,9 @@ const DPORT_MASK: u16 = 29;
 /// The highest that is known: a mask for DSCP.
 const LAST: u16 = 30;
 
+/// In place of the action of a rule that tests something we do not know; no action has it.
+const UNKNOWN_SELECTOR: u8 = 255;
+
 /// Reads rules, by priority; those of one priority in the order of the dump.
 ///
 /// A rule with a selector that is not modelled keeps its place with an unknown action: the gap is
@@ -87,7 +90,7 @@ fn rule(message: Message<'_>) -> Option<RoutingRule> {
         action: if attributes.is_whole && is_modelled(message.payload, &attributes, family) {
             action(header, &attributes)?
         } else {
-            RoutingAction::Unknown(header.byte(7)?)
+            RoutingAction::Unknown(UNKNOWN_SELECTOR)
         },
     })
 }
