@@ -111,10 +111,12 @@ impl CaseFile {
         })
     }
 
-    /// The text with these stories, one for each case, in place of its own.
-    pub fn with_stories(&self, stories: &[String]) -> String {
+    /// The text with these stories in place of its own, one for each case; a case without one
+    /// stays as it is.
+    pub fn with_stories(&self, stories: &[Option<String>]) -> String {
         let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
         for (case, story) in self.cases.iter().zip(stories).rev() {
+            let Some(story) = story else { continue };
             let told = story.lines().map(str::to_owned);
             if let Some(old) = &case.story {
                 let end = old.line + old.text.lines().count();
@@ -259,7 +261,7 @@ old
     #[test]
     fn only_stories_are_rewritten_and_missing_ones_are_added() {
         let file = CaseFile::parse(TEXT).unwrap();
-        let told = file.with_stories(&["one\n".to_owned(), "two\nlines\n".to_owned()]);
+        let told = file.with_stories(&["one\n", "two\nlines\n"].map(|text| Some(text.to_owned())));
         let added = TEXT.replace("1:1\n```\n", "1:1\n```\n\n```story\none\n```\n");
         assert_eq!(told, added.replace("old", "two\nlines"));
     }

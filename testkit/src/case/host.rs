@@ -1,7 +1,7 @@
 //! The host that the blocks of a case describe.
 
 use host::parse::{self, Input, Problem};
-use host::{Address, Gap, GapKind, Given, Host, Link};
+use host::{Address, Gap, GapKind, Given, Host, Language, Link};
 use net::{Family, Prefix, Proto, ServiceName};
 use service::Catalog;
 
@@ -32,6 +32,7 @@ impl CaseHost {
         let mut read = Self::default();
         read.addresses(case)?;
         read.routing(case)?;
+        let mut legacy_beside = Vec::new();
         for (kind, name) in [
             (Kind::LegacyIptables, "iptables-legacy-save"),
             (Kind::LegacyIp6tables, "ip6tables-legacy-save"),
@@ -39,8 +40,15 @@ impl CaseHost {
             (Kind::Ip6tables, "ip6tables-save"),
         ] {
             for block in case.blocks(kind) {
-                read.rules(name, block);
+                legacy_beside.extend(read.rules(name, block));
             }
+        }
+        let tables = &read.host.ruleset.tables;
+        if !tables
+            .iter()
+            .any(|table| table.language == Language::Legacy)
+        {
+            read.host.gaps.extend(legacy_beside);
         }
         read.host.ruleset.tables.sort_by_key(|table| table.language);
         read.sockets(case)?;
@@ -98,12 +106,13 @@ impl CaseHost {
         Ok(())
     }
 
-    fn rules(&mut self, name: &str, block: &Block) {
+    /// Adds the tables of a save; returns what is missing unless legacy rules are given.
+    fn rules(&mut self, name: &str, block: &Block) -> Option<Gap> {
         let (tables, save, problems) = parse::iptables_save(input(name, block));
         self.host.ruleset.tables.extend(tables);
         self.host.gaps.extend(save.gaps);
-        self.host.gaps.extend(save.legacy_beside);
         self.problems.extend(problems);
+        save.legacy_beside
     }
 
     fn sockets(&mut self, case: &Case) -> Result<(), CaseError> {
