@@ -41,6 +41,8 @@ enum Expected {
     Nothing(Option<bool>),
     /// The client connects, the server never hears of it.
     Silent,
+    /// The machine beyond refuses; its refusal may be lost where an answer would not.
+    RefusedBeyond,
     /// The world's own routing makes it unclear.
     Any,
     /// A gap.
@@ -152,6 +154,7 @@ fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
             None => Expected::Silent,
         },
         Client::Silent => Expected::Nothing(None),
+        Client::Timeout if refuses_beyond(outcome, packet) => Expected::RefusedBeyond,
         Client::Timeout => Expected::Nothing(match outcome.cause {
             // The kernel's own answers are lost too, to requests that arrive nowhere.
             Cause::AnswerLost(_) => outcome
@@ -204,6 +207,15 @@ fn left(outcome: &Outcome, packet: &Packet) -> Option<(Endpoint, String)> {
     Some((to, oif?))
 }
 
+/// Whether the request reaches a machine that refuses it: a reset or an error, not the answer
+/// that was foretold to be lost.
+fn refuses_beyond(outcome: &Outcome, packet: &Packet) -> bool {
+    matches!(outcome.cause, Cause::AnswerLost(_))
+        && left(outcome, packet).is_some_and(|(to, oif)| {
+            beyond(to, &oif, source(outcome, packet)) == Expected::RefusedBeyond
+        })
+}
+
 /// What becomes of a packet that leaves the node.
 fn beyond(to: Endpoint, oif: &str, source: Option<IpAddr>) -> Expected {
     let Some(home) = home_side(to.addr) else {
@@ -232,7 +244,7 @@ fn beyond(to: Endpoint, oif: &str, source: Option<IpAddr>) -> Expected {
             socket: None,
         }
     } else {
-        Expected::Errno("ECONNREFUSED".to_owned())
+        Expected::RefusedBeyond
     }
 }
 
@@ -261,6 +273,8 @@ fn fits(spec: &HostSpec, packet: &Packet, expected: &Expected, observed: &Observ
                 && right_socket
         }
         (Expected::Errno(name), Observed::Errno(seen)) => name == seen,
+        (Expected::RefusedBeyond, Observed::Errno(seen)) => seen == "ECONNREFUSED",
+        (Expected::RefusedBeyond, Observed::Nothing(arrival)) => arrival.is_none(),
         (Expected::Errno(name), Observed::SendError(seen, later)) => {
             name == seen || later.as_ref() == Some(name)
         }

@@ -46,6 +46,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("net.ipv6.conf.default.addr_gen_mode", "1"),
     ("net.ipv6.conf.default.router_solicitations", "0"),
     ("net.ipv4.icmp_ratelimit", "0"),
+    // A limit of 0 still empties the bucket that `ip_error` (route.c) takes from.
+    ("net.ipv4.icmp_ratemask", "0"),
     ("net.ipv4.icmp_msgs_per_sec", "1000000"),
     ("net.ipv4.icmp_msgs_burst", "100000"),
     ("net.ipv6.icmp.ratelimit", "0"),
@@ -112,8 +114,11 @@ impl World {
         sysctls(settings)?;
         let mut text = lines.join("\n");
         text.push('\n');
-        ip(&text)?;
-        settle()
+        // Some routes exclude each other: those that come too late are not there.
+        match ip(&text) {
+            Ok(()) | Err(WorldError::Tool(_)) => settle(),
+            Err(error) => Err(error),
+        }
     }
 
     fn node_lines(&self) -> String {
@@ -147,6 +152,7 @@ impl World {
 }
 
 /// Runs lines of `ip`: first those of no family, then those that begin with `-4 `, then `-6 `.
+/// Of these, one that is refused does not keep the others away.
 ///
 /// # Errors
 /// Where `ip` refuses one.
@@ -156,18 +162,21 @@ fn ip(lines: &str) -> Result<(), WorldError> {
         .filter(|line| !line.starts_with('-') && *line != "\n")
         .collect();
     if !plain.is_empty() {
-        run(&["ip", "-batch", "-"], &plain)?;
+        run(&["ip", "-force", "-batch", "-"], &plain)?;
     }
+    let mut failed = None;
     for family in ["-4", "-6"] {
         let of_family: String = lines
             .split_inclusive('\n')
             .filter_map(|line| line.strip_prefix(family)?.strip_prefix(' '))
             .collect();
         if !of_family.is_empty() {
-            run(&["ip", family, "-batch", "-"], &of_family)?;
+            failed = run(&["ip", family, "-force", "-batch", "-"], &of_family)
+                .err()
+                .or(failed);
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Waits until the local route of each IPv6 address is there: the kernel adds it in a task of

@@ -149,21 +149,22 @@ impl Client {
     }
 
     fn advance_connecting(&mut self, number: usize) {
-        // An ICMP error that comes back while connect() runs is soft: only SO_ERROR tells it
-        // before the first retransmission (tcp_v4_err and tcp_v6_err, tcp_ipv4.c).
-        let error = nix::sys::socket::getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
-        if error != 0 {
-            let errno = Errno::from_raw(error);
-            self.progress = Progress::Failed(Observed::Errno(name(errno)));
-            return;
-        }
-        let connected = socket::getpeername::<socket::SockaddrStorage>(self.fd.as_raw_fd());
-        if connected.is_ok() {
+        let fd = self.fd.as_raw_fd();
+        if socket::getpeername::<socket::SockaddrStorage>(fd).is_ok() {
             let text = number.to_string();
-            let fd = self.fd.as_raw_fd();
             // Where this fails, the server does not hear of it either.
             let _ = socket::send(fd, text.as_bytes(), MsgFlags::MSG_NOSIGNAL);
             self.progress = Progress::Connected;
+            return;
+        }
+        // An ICMP error that comes back while connect() runs is soft: only SO_ERROR tells it
+        // before the first retransmission (tcp_v4_err and tcp_v6_err, tcp_ipv4.c).
+        let error = socket::getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
+        match Errno::from_raw(error) {
+            _ if error == 0 => {}
+            // Only a connection that stood can be reset.
+            Errno::ECONNRESET => self.progress = Progress::Connected,
+            errno => self.progress = Progress::Failed(Observed::Errno(name(errno))),
         }
     }
 
