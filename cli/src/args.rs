@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -26,6 +27,11 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Print the JSON Schema of `why --json`
     Schema,
+    /// Play a port conflict on the real kernel, leaving nothing behind
+    Demo,
+    /// A server of the demo
+    #[command(hide = true)]
+    DemoServer(DemoServerArgs),
 }
 
 const WHY_HELP: &str = "\
@@ -160,6 +166,20 @@ pub(crate) struct SnapshotArgs {
 pub(crate) struct ExplainArgs {
     /// The code of a finding, as a story shows it in brackets
     pub(crate) code: Option<String>,
+}
+
+/// `berth demo-server`, which `berth demo` starts.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoServerArgs {
+    /// What the process calls itself
+    #[arg(long)]
+    pub(crate) name: String,
+    /// The network namespace it serves in
+    #[arg(long)]
+    pub(crate) netns: NetnsRef,
+    /// Where it listens
+    #[arg(long)]
+    pub(crate) listen: SocketAddr,
 }
 
 impl HostArgs {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod schema;
 pub(crate) mod snapshot;

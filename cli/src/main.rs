@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => cmd::snapshot::run(args),
         Command::Explain(args) => cmd::explain::run(args),
         Command::Schema => cmd::schema::run(),
+        Command::Demo => Ok(cmd::demo::run()),
+        Command::DemoServer(args) => cmd::demo::serve(args),
     };
     match done {
         Ok(status) => ExitCode::from(status),
