@@ -282,6 +282,7 @@ impl Eval<'_> {
                 iif,
                 oif: None,
                 way: None,
+                device: None,
                 user: if iif.is_some() {
                     User::Nobody
                 } else {

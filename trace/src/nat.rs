@@ -143,8 +143,9 @@ impl Eval<'_> {
         let Some(conn) = state.conn.clone() else {
             return vec![(state, Fate::Pass)];
         };
-        let is_icmp = matches!(state.packet.kind, Kind::IcmpError(..));
-        if is_icmp || !is_tracked(state.tracking) {
+        // The addresses of an ICMP error about the connection are translated with it
+        // (nf_nat_proto.c, nf_nat_icmp_reply_translation).
+        if !is_tracked(state.tracking) {
             return vec![(state, Fate::Pass)];
         }
         let before = state.packet.dst.clone();

@@ -75,6 +75,8 @@ pub(crate) struct Packet {
     pub(crate) oif: Option<u32>,
     /// The way that routing chose.
     pub(crate) way: Option<Way>,
+    /// The link its socket is bound to.
+    pub(crate) device: Option<u32>,
     /// Whose socket sent it.
     pub(crate) user: User,
     /// Came over a wire with the client's own link-layer header.

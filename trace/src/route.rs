@@ -140,9 +140,9 @@ impl<'h> Eval<'h> {
             }
             RoutingAction::Goto(target) => next.push((state, target)),
             RoutingAction::Blackhole => found.push((state, Found::Refuses(Refusal::Blackhole))),
-            RoutingAction::Unreachable => {
-                found.push((state, Found::Refuses(Refusal::Unreachable)));
-            }
+            // A rule says ENETUNREACH where a route says EHOSTUNREACH (fib_rules.c,
+            // fib4_rule_action).
+            RoutingAction::Unreachable => found.push((state, Found::Nothing)),
             RoutingAction::Prohibit => found.push((state, Found::Refuses(Refusal::Prohibit))),
             RoutingAction::Nop | RoutingAction::Vrf | RoutingAction::Unknown(_) => {
                 next.push((state, rule.priority));

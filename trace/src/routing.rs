@@ -60,6 +60,20 @@ impl<'h> Eval<'h> {
     fn way_of(&self, state: &State, key: &Key, found: &Found<'h>) -> Result<Way, Cause> {
         let (route, hop) = match found {
             Found::Route(route, hop) => (*route, *hop),
+            // Without a route a device-bound socket takes what it sends to for on-link
+            // (route.c, ip_route_output_key_hash_rcu).
+            Found::Refuses(_) | Found::Nothing
+                if key.oif.is_some() && state.family == Family::V4 =>
+            {
+                let oif = key.oif.unwrap_or(0);
+                let source = self.select_source_v4(oif, None, 253);
+                return Ok(Way {
+                    oif,
+                    gateway: None,
+                    is_local: false,
+                    source,
+                });
+            }
             Found::Refuses(refusal) => return Err(cause_of(*refusal)),
             Found::Nothing => return Err(Cause::NoRoute),
         };
@@ -108,7 +122,7 @@ impl<'h> Eval<'h> {
             dst: packet.dst.clone(),
             src: Some(packet.src.clone()),
             iif: None,
-            oif: None,
+            oif: packet.device,
             mark: packet.mark,
             ports: Some((packet.sport.clone(), packet.dport.clone())),
         };

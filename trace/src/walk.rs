@@ -234,6 +234,7 @@ impl Walk<'_, '_> {
         let mut answer = answer_to(state, Kind::Answer);
         answer.packet.user = User::Server(server.socket.uid);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
+        answer.packet.device = server.socket.device;
         let reached = self.send_back(answer);
         let facts = Facts {
             request: &request,
@@ -353,7 +354,7 @@ impl Walk<'_, '_> {
                 known => Some(known.clone()),
             },
             iif: None,
-            oif: None,
+            oif: packet.device,
             mark: packet.mark,
             ports: Some((packet.sport.clone(), packet.dport.clone())),
         };
@@ -437,6 +438,7 @@ fn answer_to(mut state: State, kind: Kind) -> State {
     packet.iif = None;
     packet.oif = None;
     packet.way = None;
+    packet.device = None;
     packet.from_wire = false;
     packet.user = User::Nobody;
     state.tracking = Tracking::None;

@@ -313,8 +313,12 @@ impl Lowering<'_> {
     }
 
     fn ct(&mut self, dreg: Register, key: CtKey, reply: Option<bool>) {
-        let is_v6 = self.table.family == host::TableFamily::Ip6;
-        let addr_len = if is_v6 { 16 } else { 4 };
+        // In a table of both families a packet of IPv4 fills the first four bytes only.
+        let addr_len = if self.table.family == host::TableFamily::Ip {
+            4
+        } else {
+            16
+        };
         let direction = reply.unwrap_or(false);
         let (field, len) = match key {
             CtKey::State => (Field::CtState, 4),
