@@ -79,7 +79,7 @@ pub const VOCABULARY: &[(&str, Class)] = &[
     ("nft notrack", Class::Does),
     ("nft numgen inc", Class::Tests),
     ("nft numgen random", Class::Tests),
-    ("nft numgen vmap", Class::Tests),
+    ("nft numgen vmap", Class::Always),
     ("nft oif", Class::Tests),
     ("nft oifname set", Class::Tests),
     ("nft oifname wildcard", Class::Tests),
