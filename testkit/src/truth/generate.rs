@@ -18,13 +18,14 @@ pub fn host(seed: u64, count: usize) -> HostSpec {
     let mut rng = Rng::new(seed);
     let packets = traffic::packets(&mut rng, count);
     let listeners = traffic::listeners(&mut rng);
+    let languages = languages(&mut rng);
     let pool = Pool {
         packets: &packets,
         stateful: rng.percent(40),
+        beside_legacy: languages.contains(&Language::Legacy),
     };
     let ip = routing::lines(&mut rng, pool);
     let sysctls = routing::sysctls(&mut rng);
-    let languages = languages(&mut rng);
     let ipsets = if languages
         .iter()
         .all(|&language| language == Language::Native)
@@ -64,7 +65,12 @@ fn languages(rng: &mut Rng) -> Vec<Language> {
     let mut all = vec![Language::Legacy, Language::Compat, Language::Native];
     let count = if rng.percent(50) { 1 } else { 2 + rng.below(2) };
     let mut chosen = Vec::new();
-    while chosen.len() < count {
+    // Both languages of iptables sit at the same priorities, and which of them is first is not
+    // in a dump: seldom together.
+    if !rng.percent(15) {
+        all.remove(rng.below(2));
+    }
+    while chosen.len() < count && !all.is_empty() {
         chosen.push(all.remove(rng.below(all.len())));
     }
     chosen

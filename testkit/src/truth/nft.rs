@@ -55,7 +55,10 @@ fn table(rng: &mut Rng, pool: Pool<'_>, family: &'static str, number: usize) -> 
     let sets = sets::named(rng, pool, family);
     let mut chains = Vec::new();
     for base in 0..2 + rng.below(4) {
-        let (hook, kind, priority) = place(rng);
+        let (hook, kind, mut priority) = place(rng);
+        if pool.beside_legacy && priority % 50 == 0 && rng.percent(85) {
+            priority += 1;
+        }
         let names: Vec<String> = (0..rng.below(3))
             .map(|user| format!("c{base}_{user}"))
             .collect();

@@ -52,6 +52,9 @@ pub struct Pool<'a> {
     pub packets: &'a [Packet],
     /// Whether rules may depend on packets before, on time or on chance.
     pub stateful: bool,
+    /// Whether the host has legacy tables too: nftables' chains keep off their priorities, or
+    /// the order of the two were all that a host could not tell.
+    pub beside_legacy: bool,
 }
 
 /// A packet as a rule may meet it: asked, or answered.
