@@ -182,7 +182,10 @@ fn network_header(state: &State) -> Layout {
 fn transport_header(state: &State) -> Layout {
     let packet = &state.packet;
     if let Kind::IcmpError(kind, code) = packet.kind {
-        return vec![(0, (Ok(Seg::Known(vec![kind, code])), 2))];
+        return vec![
+            (0, (Ok(Seg::Known(vec![kind, code])), 2)),
+            (2, (Err("the checksum of an ICMP error"), 2)),
+        ];
     }
     let seg = |fact: &Fact| match ports(state, fact) {
         Loaded::Segs(mut segs) => segs.pop().ok_or("a port"),

@@ -96,11 +96,9 @@ impl Eval<'_> {
                 landed.extend(self.loop_back(state));
                 continue;
             }
-            let from_loopback = state
-                .ip(&state.packet.src.clone())
-                .is_some_and(|addr| addr.is_loopback());
-            if from_loopback {
-                // The machine it reaches discards a source of 127.0.0.0/8 or ::1.
+            let src = state.ip(&state.packet.src);
+            if src.is_some_and(|addr| addr.is_loopback()) || !may_cross(&state) {
+                // The machine it reaches discards loopback addresses.
                 let cause = Cause::Martian;
                 state.note(Stage::Leave, None, Did::Stops(cause.clone()));
                 landed.push((state, Landing::Lost { cause, hook: None }));

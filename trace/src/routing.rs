@@ -171,20 +171,11 @@ impl<'h> Eval<'h> {
             .collect();
         let Some(state) = state else { return decided };
         let packet = &state.packet;
-        // What a translation sends to ::1 finds no route on a link (measured; IPv4 has
-        // route_localnet for this, IPv6 has nothing).
-        let to_loopback = state.ip(&packet.dst).is_some_and(|addr| addr.is_loopback());
-        if state.family == Family::V6 && to_loopback {
-            let mut state = state;
-            state.note(Stage::Routing, None, Did::Stops(Cause::NoRoute));
-            decided.push((state, Inbound::Answered(Cause::NoRoute, 0)));
-            return decided;
-        }
         let key = Key {
             dst: packet.dst.clone(),
             src: Some(packet.src.clone()),
             iif: packet.iif,
-            oif: None,
+            oif: packet.iif.filter(|_| is_strict(&state, &packet.dst)),
             mark: packet.mark,
             ports: Some((packet.sport.clone(), packet.dport.clone())),
         };
@@ -437,6 +428,12 @@ pub(crate) fn may_cross(state: &State) -> bool {
         state.family == Family::V6 && state.ip(fact).is_some_and(|addr| addr.is_loopback())
     };
     !loopback(&state.packet.src) && !loopback(&state.packet.dst)
+}
+
+/// Whether the kernel takes only routes over the packet's own link: to ::1, which no
+/// translation can therefore reach from a link (ip6_route.h, rt6_need_strict).
+pub(crate) fn is_strict(state: &State, dst: &Fact) -> bool {
+    state.family == Family::V6 && state.ip(dst).is_some_and(|addr| addr.is_loopback())
 }
 
 /// The packets whose fact lies in `within`, and the others.

@@ -217,60 +217,47 @@ impl Eval<'_> {
         if let Some(present) = self.was_added(&state, set, key) {
             return vec![(state, present.then_some(None))];
         }
-        let mut segs = Vec::with_capacity(key.len());
+        let mut segs: Vec<Field> = Vec::with_capacity(key.len());
         for value in key {
             match self.load(&state, value) {
-                Loaded::Segs(parts) if parts.len() == 1 => segs.extend(parts),
+                Loaded::Segs(mut parts) if parts.len() == 1 => segs.extend(parts.pop().map(Ok)),
                 Loaded::Absent => return vec![(state, None)],
-                Loaded::Unknown(why) => {
-                    return self.unknown_key(state, &why);
-                }
+                Loaded::Unknown(why) => segs.push(Err(why)),
                 Loaded::Segs(_) | Loaded::Parts(_) => {
-                    return self.unknown_key(state, "a key that is not modelled");
+                    segs.push(Err("a key that is not modelled".into()));
                 }
             }
         }
         let mut hits = Hits::new();
         let mut rest = vec![state];
         for entry in &lookup.entries {
-            let Some(cuts) = entry_cuts(entry, &segs) else {
+            let Some(cover) = cover(entry, &segs) else {
                 continue;
             };
-            let Some(cuts) = cuts else {
-                let why = "a mask over the client's address is not modelled";
-                hits.extend(rest.drain(..).flat_map(|s| self.unknown_key(s, why)));
-                break;
-            };
-            self.take(&mut rest, &mut hits, &cuts, entry);
+            self.take(&mut rest, &mut hits, &cover, entry);
             if rest.is_empty() {
                 break;
             }
         }
         if let Some(entry) = &lookup.catch_all {
-            self.take(&mut rest, &mut hits, &[], entry);
+            self.take(&mut rest, &mut hits, &Cover::default(), entry);
         }
         hits.extend(rest.into_iter().map(|state| (state, None)));
         hits
     }
 
     /// Moves the packets that an element covers from `rest` to `hits`.
-    fn take(
-        &mut self,
-        rest: &mut Vec<State>,
-        hits: &mut Hits,
-        cuts: &[(Dim, Ranges)],
-        entry: &Entry,
-    ) {
+    fn take(&mut self, rest: &mut Vec<State>, hits: &mut Hits, cover: &Cover, entry: &Entry) {
         for state in std::mem::take(rest) {
             let mut inside = Some(state);
-            for (dim, ranges) in cuts {
+            for (dim, ranges) in &cover.cuts {
                 let Some(state) = inside.take() else { break };
                 let (cut, outside) = state.cut(*dim, ranges);
                 rest.extend(outside);
                 inside = cut;
             }
             let Some(state) = inside else { continue };
-            match &entry.doubt {
+            match cover.doubt.as_ref().or(entry.doubt.as_ref()) {
                 None => hits.push((state, Some(entry.data.clone()))),
                 Some(doubt) => {
                     let ways = self.fork(state, doubt);
@@ -379,26 +366,38 @@ fn mask_of(bytes: usize) -> u128 {
     }
 }
 
-/// What an element asks of the free dimensions; `None` if a known field already misses it,
-/// `Some(None)` if a mask is too odd.
-#[expect(
-    clippy::option_option,
-    reason = "a miss and a doubt are different answers"
-)]
-fn entry_cuts(entry: &Entry, segs: &[Seg]) -> Option<Option<Vec<(Dim, Ranges)>>> {
-    let mut cuts = Vec::new();
-    for (seg, &(first, last)) in segs.iter().zip(&entry.ranges) {
-        match seg {
-            Seg::Known(bytes) => {
+/// One field of a key as far as it is known.
+type Field = Result<Seg, Rc<str>>;
+
+/// The packets an element covers.
+#[derive(Default)]
+struct Cover {
+    /// Cuts of the free dimensions that must all hold.
+    cuts: Vec<(Dim, Ranges)>,
+    /// Whether it covers them at all is not known.
+    doubt: Option<Doubt>,
+}
+
+/// What an element asks of the packets; `None` if a known field already misses it.
+fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
+    let mut cover = Cover::default();
+    for (field, &(first, last)) in key.iter().zip(&entry.ranges) {
+        match field {
+            Ok(Seg::Known(bytes)) => {
                 if !(first..=last).contains(&number(bytes)) {
                     return None;
                 }
             }
-            Seg::Free(free) => match free.preimage(&Ranges::span(first, last)) {
-                Some(values) => cuts.push((free.dim, values)),
-                None => return Some(None),
-            },
+            Ok(Seg::Free(free)) => {
+                if let Some(values) = free.preimage(&Ranges::span(first, last)) {
+                    cover.cuts.push((free.dim, values));
+                } else {
+                    let why = "a mask over the client's address is not modelled";
+                    cover.doubt = Some(Doubt::Gap(why.into()));
+                }
+            }
+            Err(why) => cover.doubt = Some(Doubt::Gap(why.clone())),
         }
     }
-    Some(Some(cuts))
+    Some(cover)
 }

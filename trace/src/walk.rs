@@ -14,7 +14,7 @@ use crate::eval::Eval;
 use crate::journey::Landing;
 use crate::packet::{Fact, Kind, State, Tracking, User};
 use crate::route::Key;
-use crate::routing::is_in_send;
+use crate::routing::{is_in_send, is_strict};
 
 /// Where an answer ends up.
 enum Reach {
@@ -234,7 +234,7 @@ impl Walk<'_, '_> {
         let mut answer = answer_to(state, Kind::Answer);
         answer.packet.user = User::Server(server.socket.uid);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
-        answer.packet.device = server.socket.device;
+        answer.packet.device = server.socket.device.or(answer.packet.device);
         let reached = self.send_back(answer);
         let facts = Facts {
             request: &request,
@@ -430,15 +430,16 @@ struct Refused {
 
 /// The packet that goes back: ends swapped, the connection kept.
 fn answer_to(mut state: State, kind: Kind) -> State {
+    let strict = is_strict(&state, &state.packet.src);
     let packet = &mut state.packet;
     std::mem::swap(&mut packet.src, &mut packet.dst);
     std::mem::swap(&mut packet.sport, &mut packet.dport);
     packet.kind = kind;
+    packet.device = packet.iif.filter(|_| strict);
     packet.mark = 0;
     packet.iif = None;
     packet.oif = None;
     packet.way = None;
-    packet.device = None;
     packet.from_wire = false;
     packet.user = User::Nobody;
     state.tracking = Tracking::None;
