@@ -24,6 +24,7 @@ mod file;
 mod folder;
 mod host;
 mod ip_rules;
+mod loaded;
 mod run;
 
 pub use ask::Asked;

@@ -20,6 +20,7 @@ mod sockets;
 mod space;
 mod tool;
 
+pub(crate) use build::settle;
 pub use build::{World, WorldError};
 pub use flight::{Arrival, Observed, Patience};
 pub use layout::{

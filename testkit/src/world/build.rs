@@ -181,7 +181,7 @@ fn ip(lines: &str) -> Result<(), WorldError> {
 
 /// Waits until the local route of each IPv6 address is there: the kernel adds it in a task of
 /// its own (addrconf_dad_work, addrconf.c).
-fn settle() -> Result<(), WorldError> {
+pub(crate) fn settle() -> Result<(), WorldError> {
     let read = |file: &str| {
         let path = format!("/proc/thread-self/net/{file}");
         fs::read_to_string(&path).map_err(WorldError::system(format!("read {path}")))
