@@ -1,8 +1,9 @@
 //! A host put into a network namespace of the running kernel: its links, addresses, routes,
 //! settings and listeners from the model, its rules by the programs that people use.
 //!
-//! At the other end of its links is a namespace where nobody listens: they are there for
-//! routes to lead somewhere.
+//! At the other end of each link is a namespace of its own, for clients and servers.
+
+mod client;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,6 +17,8 @@ use kernel::netns::{Netns, NetnsError};
 use net::{Family, Proto};
 
 use crate::world::{ToolError, run, settle};
+
+pub use client::{Client, Got};
 
 /// Why a host could not be put into a namespace.
 #[derive(Debug, thiserror::Error)]
@@ -57,18 +60,23 @@ const SETTINGS: &[(&str, &str)] = &[
     ("net.ipv4.conf.default.accept_local", "0"),
     ("net.ipv6.conf.default.addr_gen_mode", "1"),
     ("net.ipv6.conf.default.accept_dad", "0"),
+    // Errors are not rationed.
+    ("net.ipv4.icmp_ratelimit", "0"),
+    ("net.ipv4.icmp_msgs_per_sec", "1000000"),
+    ("net.ipv4.icmp_msgs_burst", "100000"),
+    ("net.ipv6.icmp.ratelimit", "0"),
 ];
 
 /// A host in a namespace, which goes when this is dropped.
 #[derive(Debug)]
 pub struct Live {
     netns: Netns,
-    _elsewhere: Netns,
+    /// What is behind each link, by its name.
+    behind: Vec<(String, Netns)>,
     listeners: Vec<Listener>,
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "a socket is held by being kept")]
 enum Listener {
     Tcp(TcpListener),
     Udp(UdpSocket),
@@ -85,9 +93,14 @@ impl Live {
         for (name, value) in SETTINGS {
             netns.set_sysctl(name, value)?;
         }
-        let elsewhere = Netns::new()?;
+        let mut behind = Vec::new();
         for link in host.links.iter().filter(|link| !link.loopback) {
-            netns.join(&link.name, &elsewhere, &link.name)?;
+            let other = Netns::new()?;
+            for (name, value) in SETTINGS {
+                other.set_sysctl(name, value)?;
+            }
+            netns.join(&link.name, &other, &link.name)?;
+            behind.push((link.name.clone(), other));
         }
         let is_first = |name: &str| name == "net.ipv4.ip_forward";
         let (first, rest): (Vec<_>, Vec<_>) =
@@ -105,7 +118,7 @@ impl Live {
         netns.run(settle)??;
         let live = Self {
             netns,
-            _elsewhere: elsewhere,
+            behind,
             listeners: Vec::new(),
         };
         for family in [Family::V4, Family::V6] {
@@ -144,6 +157,19 @@ impl Live {
             self.listeners.push(listener);
         }
         Ok(())
+    }
+
+    /// Whether a listener is open where the socket is.
+    pub fn is_served(&self, socket: &Socket) -> bool {
+        let place = SocketAddr::new(socket.addr, socket.port);
+        self.listeners.iter().any(|listener| match listener {
+            Listener::Tcp(tcp) => {
+                socket.proto != Proto::UDP && tcp.local_addr().ok() == Some(place)
+            }
+            Listener::Udp(udp) => {
+                socket.proto == Proto::UDP && udp.local_addr().ok() == Some(place)
+            }
+        })
     }
 
     /// Reads it back.
