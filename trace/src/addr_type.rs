@@ -157,7 +157,9 @@ impl Eval<'_> {
         let present = flags.has(FibFlags::PRESENT);
         let bytes = |value: u32| match result {
             FibResult::AddrType => value.to_ne_bytes().to_vec(),
-            FibResult::Oif | FibResult::OifName if present => vec![u8::from(value != 0)],
+            FibResult::Oif | FibResult::OifName if present => {
+                u32::from(value != 0).to_ne_bytes().to_vec()
+            }
             FibResult::Oif => value.to_ne_bytes().to_vec(),
             FibResult::OifName => {
                 let mut name = vec![0; 16];
@@ -258,6 +260,7 @@ impl Eval<'_> {
             } else {
                 0
             },
+            proto: None,
             ports: None,
         };
         let found = self.fib_lookup(state.clone(), &key);

@@ -213,7 +213,8 @@ impl Eval<'_> {
         } else {
             packet.dport.clone()
         };
-        let random = Fact::Unknown("a source port that NAT picks");
+        let (low, high) = ports.unwrap_or((1, u128::from(u16::MAX)));
+        let random = Fact::Among(low, high, "a source port that NAT picks");
         let (keep, rest) = match ports {
             None if binder.random && binder.source => (None, Some(state)),
             None => (Some(state), None),

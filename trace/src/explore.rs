@@ -173,6 +173,7 @@ impl Eval<'_> {
             iif: None,
             oif: None,
             mark: 0,
+            proto: None,
             ports: None,
         };
         for (state, found) in self.fib_lookup(state, &key) {
@@ -330,12 +331,19 @@ impl Eval<'_> {
             iif: None,
             oif: None,
             mark: 0,
+            proto: Some(state.packet.proto),
             ports: Some((Fact::Client, state.packet.dport.clone())),
         };
         let mut ends = Vec::new();
         for (mut state, way) in self.route_out(state, &key) {
             let way = match way {
                 Ok(way) => way,
+                // IPv6 picks a source all the same and asks again with it
+                // (ip6_output.c, ip6_dst_lookup_tail).
+                Err(cause) if bound.is_none() && self.family() == Family::V6 => {
+                    ends.extend(self.follow_again(state, &key, cause));
+                    continue;
+                }
                 Err(cause) => {
                     Self::stopped(state, cause, &mut ends);
                     continue;
@@ -360,6 +368,26 @@ impl Eval<'_> {
                     Ok(way) => ends.extend(self.sent(state, way)),
                     Err(cause) => Self::stopped(state, cause, &mut ends),
                 }
+            }
+        }
+        ends
+    }
+
+    fn follow_again(&mut self, mut state: State, key: &Key, cause: Cause) -> Vec<End> {
+        let mut ends = Vec::new();
+        let Some(source) = self.select_source_v6(None, self.question.to.addr) else {
+            Self::stopped(state, cause, &mut ends);
+            return ends;
+        };
+        state.addr = Ranges::one(addr_bits(source));
+        let key = Key {
+            src: Some(Fact::Client),
+            ..key.clone()
+        };
+        for (state, way) in self.route_out(state, &key) {
+            match way {
+                Ok(way) => ends.extend(self.sent(state, way)),
+                Err(cause) => Self::stopped(state, cause, &mut ends),
             }
         }
         ends

@@ -234,6 +234,15 @@ fn ports(state: &State, fact: &Fact) -> Loaded {
 fn free(fact: &Fact, dim: Dim, width: u32) -> Loaded {
     match fact {
         Fact::Known(_) | Fact::Client => Loaded::Segs(vec![Seg::Free(Free::whole(dim, width))]),
+        Fact::Among(first, last, why) => {
+            let (len, first, last) = (width as usize, *first, *last);
+            Loaded::Segs(vec![Seg::Vague {
+                len,
+                first,
+                last,
+                why,
+            }])
+        }
         Fact::Unknown(why) => Loaded::Unknown((*why).into()),
     }
 }
@@ -256,7 +265,7 @@ fn xt_state(state: &State) -> u32 {
         Tracking::New => 8,
         Tracking::Untracked => 0x100,
     };
-    let conn = state.conn.as_ref();
+    let conn = state.entry();
     let changes = |binding: Option<&crate::packet::Binding>| binding.is_some_and(|b| b.changes);
     base | if changes(conn.and_then(|c| c.snat.as_ref())) {
         0x40
@@ -270,19 +279,14 @@ fn xt_state(state: &State) -> u32 {
 }
 
 fn connection(state: &State, field: Field) -> Loaded {
-    let Some(conn) = &state.conn else {
+    let Some(conn) = state.entry() else {
         return Loaded::Absent;
     };
     match field {
         Field::CtStatus => Loaded::known(&ct_status(conn).to_ne_bytes()),
         Field::CtMark => Loaded::known(&conn.mark.to_ne_bytes()),
         Field::CtDirection => Loaded::known(&[state.reply.into()]),
-        Field::CtProto => match state.packet.kind {
-            Kind::IcmpError(..) => Loaded::Unknown("the protocol of an error's connection".into()),
-            Kind::First | Kind::Answer | Kind::Ack | Kind::Reset => {
-                Loaded::known(&[state.packet.proto.0])
-            }
-        },
+        Field::CtProto => Loaded::known(&[conn.proto.0]),
         Field::CtZone => Loaded::known(&[0, 0]),
         Field::CtAddr { reply, source } => {
             let of = match (reply, source) {
@@ -336,6 +340,7 @@ fn connection(state: &State, field: Field) -> Loaded {
 fn ct_status(conn: &crate::packet::Connection) -> u32 {
     let bit = |is: bool, bit: u32| if is { bit } else { 0 };
     bit(conn.replied, 2)
+        | bit(conn.assured, 4)
         | bit(conn.confirmed, 8)
         | bit(conn.snat.as_ref().is_some_and(|b| b.changes), 0x10)
         | bit(conn.dnat.as_ref().is_some_and(|b| b.changes), 0x20)

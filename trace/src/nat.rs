@@ -44,11 +44,15 @@ impl Eval<'_> {
                 conn.replied = true;
                 Tracking::Established
             }
-            (Some(_), Kind::Ack) => Tracking::Established,
+            (Some(conn), Kind::Ack) => {
+                conn.assured = conn.replied;
+                Tracking::Established
+            }
             (Some(_), Kind::First) => Tracking::New,
             (None, _) if opens => {
                 state.reply = false;
                 state.conn = Some(Connection {
+                    proto: packet.proto,
                     src: packet.src.clone(),
                     dst: packet.dst.clone(),
                     sport: packet.sport.clone(),
@@ -58,6 +62,7 @@ impl Eval<'_> {
                     snat: None,
                     confirmed: false,
                     replied: false,
+                    assured: false,
                 });
                 Tracking::New
             }

@@ -16,6 +16,8 @@ pub(crate) enum Fact {
     Known(u128),
     /// The client's own: anything in the free dimension of the state.
     Client,
+    /// A value from the first to the second that cannot be known, and why.
+    Among(u128, u128, &'static str),
     /// Cannot be known, and why.
     Unknown(&'static str),
 }
@@ -113,6 +115,7 @@ pub(crate) struct Binding {
 /// A connection as conntrack has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Connection {
+    pub(crate) proto: Proto,
     pub(crate) src: Fact,
     pub(crate) dst: Fact,
     pub(crate) sport: Fact,
@@ -126,6 +129,8 @@ pub(crate) struct Connection {
     pub(crate) confirmed: bool,
     /// The server has answered.
     pub(crate) replied: bool,
+    /// The handshake is complete.
+    pub(crate) assured: bool,
 }
 
 /// One or more packets in the same situation: a box of client addresses and ports, and
@@ -178,6 +183,23 @@ pub(crate) struct Choice {
 }
 
 impl State {
+    /// The connection as the packet's rules see it: not before conntrack's look, and not if
+    /// the packet is left alone.
+    pub(crate) fn entry(&self) -> Option<&Connection> {
+        match self.tracking {
+            Tracking::New | Tracking::Established | Tracking::Related => self.conn.as_ref(),
+            Tracking::None | Tracking::Invalid | Tracking::Untracked => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn entry_mut(&mut self) -> Option<&mut Connection> {
+        match self.tracking {
+            Tracking::New | Tracking::Established | Tracking::Related => self.conn.as_mut(),
+            Tracking::None | Tracking::Invalid | Tracking::Untracked => None,
+        }
+    }
+
     /// Adds a step to the trail.
     pub(crate) fn note(&mut self, stage: Stage, rule: Option<RuleRef>, did: Did) {
         let step = Step { stage, rule, did };
@@ -225,7 +247,7 @@ impl State {
         match fact {
             Fact::Known(value) => Ok(Ranges::one(*value)),
             Fact::Client => Ok(self.addr.clone()),
-            Fact::Unknown(why) => Err(why),
+            Fact::Among(_, _, why) | Fact::Unknown(why) => Err(why),
         }
     }
 
@@ -234,7 +256,7 @@ impl State {
         match fact {
             Fact::Known(value) => Some(*value),
             Fact::Client => self.addr.single(),
-            Fact::Unknown(_) => None,
+            Fact::Among(..) | Fact::Unknown(_) => None,
         }
     }
 
@@ -243,7 +265,7 @@ impl State {
         let value = match fact {
             Fact::Known(value) => Some(*value),
             Fact::Client => self.port.single(),
-            Fact::Unknown(_) => None,
+            Fact::Among(..) | Fact::Unknown(_) => None,
         };
         value.and_then(|port| u16::try_from(port).ok())
     }

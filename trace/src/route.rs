@@ -1,7 +1,7 @@
 //! Where the kernel sends a packet: policy rules, tables, types of addresses.
 
 use host::{NextHop, Route, RouteKind, RoutingAction, RoutingRule};
-use net::{Family, Prefix};
+use net::{Family, Prefix, Proto};
 
 use crate::eval::{Eval, Fork};
 use crate::packet::{Fact, State, User};
@@ -20,6 +20,8 @@ pub(crate) struct Key {
     /// Only ways over this link count.
     pub(crate) oif: Option<u32>,
     pub(crate) mark: u32,
+    /// The protocol, where the kernel looks up with it.
+    pub(crate) proto: Option<Proto>,
     /// Ports count in policy rules; they do not in a reverse path look-up without them.
     pub(crate) ports: Option<(Fact, Fact)>,
 }
@@ -202,9 +204,7 @@ impl<'h> Eval<'h> {
         let mark = rule
             .mark
             .is_none_or(|(mark, mask)| (key.mark ^ mark) & mask == 0);
-        let proto = rule
-            .proto
-            .is_none_or(|proto| key.ports.is_some() && proto == state.packet.proto);
+        let proto = rule.proto.is_none() || rule.proto == key.proto;
         let user = rule.uid.is_none_or(|(first, last)| {
             let uid = match state.packet.user {
                 User::Client => self.question.user.0,

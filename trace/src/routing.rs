@@ -9,7 +9,7 @@ use net::{Family, Prefix, addr_bits};
 use crate::answer::{Cause, Did, Stage};
 use crate::base::Fate;
 use crate::eval::Eval;
-use crate::packet::{Fact, State, Way};
+use crate::packet::{Fact, Packet, State, Way};
 use crate::ranges::Ranges;
 use crate::route::{Found, Key, Refusal};
 use crate::value::Dim;
@@ -124,7 +124,9 @@ impl<'h> Eval<'h> {
             iif: None,
             oif: packet.device,
             mark: packet.mark,
-            ports: Some((packet.sport.clone(), packet.dport.clone())),
+            // ip_route_me_harder (netfilter.c) asks without protocol and ports.
+            proto: None,
+            ports: None,
         };
         let routed = self.route_out(state, &key);
         let decide = |(mut state, way): (State, Result<Way, Cause>)| match way {
@@ -177,7 +179,8 @@ impl<'h> Eval<'h> {
             iif: packet.iif,
             oif: packet.iif.filter(|_| is_strict(&state, &packet.dst)),
             mark: packet.mark,
-            ports: Some((packet.sport.clone(), packet.dport.clone())),
+            proto: Some(packet.proto),
+            ports: ports_of(packet),
         };
         for (state, found) in self.fib_lookup(state, &key) {
             decided.extend(self.decide_in(state, &key, &found));
@@ -342,7 +345,8 @@ impl<'h> Eval<'h> {
             iif: (oif != 0).then_some(oif),
             oif: None,
             mark: if valid_mark { packet.mark } else { 0 },
-            ports: Some((packet.dport.clone(), packet.sport.clone())),
+            proto: Some(packet.proto),
+            ports: ports_of(packet).map(|(sport, dport)| (dport, sport)),
         };
         let has_addr = self
             .host
@@ -428,6 +432,12 @@ pub(crate) fn may_cross(state: &State) -> bool {
         state.family == Family::V6 && state.ip(fact).is_some_and(|addr| addr.is_loopback())
     };
     !loopback(&state.packet.src) && !loopback(&state.packet.dst)
+}
+
+/// Source and destination port, of packets that have them.
+pub(crate) fn ports_of(packet: &Packet) -> Option<(Fact, Fact)> {
+    let has = packet.proto.has_ports();
+    has.then(|| (packet.sport.clone(), packet.dport.clone()))
 }
 
 /// Whether the kernel takes only routes over the packet's own link: to ::1, which no

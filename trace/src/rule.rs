@@ -298,17 +298,19 @@ fn bytes_of(data: &Data) -> Vec<u8> {
 }
 
 fn set_ct_mark(state: &mut State, mark: u32) -> Option<Did> {
-    let conn = state.conn.as_mut()?;
+    let conn = state.entry_mut()?;
     let changed = conn.mark != mark;
     conn.mark = mark;
     changed.then_some(Did::CtMark { mark })
 }
 
 fn connmark(state: &mut State, mode: host::xt::CtMarkMode, words: (u32, u32, u32)) -> Option<Did> {
-    let conn = state.conn.as_mut()?;
-    let before = (state.packet.mark, conn.mark);
+    let nf_mark = state.packet.mark;
+    let conn = state.entry_mut()?;
+    let before = (nf_mark, conn.mark);
     let (mark, ct_mark) = crate::lower::connmark(mode, before, words);
-    (state.packet.mark, conn.mark) = (mark, ct_mark);
+    conn.mark = ct_mark;
+    state.packet.mark = mark;
     if mark == before.0 {
         return (ct_mark != before.1).then_some(Did::CtMark { mark: ct_mark });
     }

@@ -58,7 +58,7 @@ impl Eval<'_> {
                 Loaded::Segs(_) | Loaded::Unknown(_) => Some(true),
                 Loaded::Parts(_) => None,
             },
-            Test::HasConnection => Some(state.conn.is_some()),
+            Test::HasConnection => Some(state.entry().is_some()),
             Test::Bridged => Some(self.is_bridged(state)),
             Test::Not(test) => self.decide(state, test).map(|holds| !holds),
             Test::All(tests) => {
@@ -167,10 +167,10 @@ impl Eval<'_> {
             return self.fork(state, &Doubt::Gap(why.into()));
         };
         let (mut misses, mut open) = (Vec::new(), vec![state]);
-        let mut left: usize = segs.iter().map(seg_len).sum();
+        let mut left: usize = segs.iter().map(Seg::len).sum();
         for seg in &segs {
-            left -= seg_len(seg);
-            let part = (wanted >> (left * 8)) & mask_of(seg_len(seg));
+            left -= seg.len();
+            let part = (wanted >> (left * 8)) & mask_of(seg.len());
             let ways = each(open, |state| self.split_seg(state, seg, &Ranges::one(part)));
             open = sift(ways, &mut misses, |holds| *holds);
         }
@@ -181,6 +181,16 @@ impl Eval<'_> {
     fn split_seg(&mut self, state: State, seg: &Seg, within: &Ranges) -> Vec<(State, bool)> {
         match seg {
             Seg::Known(bytes) => vec![(state, within.contains(number(bytes)))],
+            Seg::Vague {
+                first, last, why, ..
+            } => {
+                let range = Ranges::span(*first, *last);
+                let inside = range.and(within);
+                if inside == range || inside.is_empty() {
+                    return vec![(state, !inside.is_empty())];
+                }
+                self.fork(state, &Doubt::Gap((*why).into()))
+            }
             Seg::Free(free) => {
                 if let Some(values) = free.preimage(within) {
                     return both(state.cut(free.dim, &values));
@@ -351,13 +361,6 @@ pub(crate) fn by_part(
     cut
 }
 
-fn seg_len(seg: &Seg) -> usize {
-    match seg {
-        Seg::Known(bytes) => bytes.len(),
-        Seg::Free(free) => free.len(),
-    }
-}
-
 fn mask_of(bytes: usize) -> u128 {
     if bytes >= 16 {
         u128::MAX
@@ -394,6 +397,19 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                 } else {
                     let why = "a mask over the client's address is not modelled";
                     cover.doubt = Some(Doubt::Gap(why.into()));
+                }
+            }
+            Ok(Seg::Vague {
+                first: low,
+                last: high,
+                why,
+                ..
+            }) => {
+                if *high < first || *low > last {
+                    return None;
+                }
+                if *low < first || *high > last {
+                    cover.doubt = Some(Doubt::Gap((*why).into()));
                 }
             }
             Err(why) => cover.doubt = Some(Doubt::Gap(why.clone())),

@@ -19,6 +19,13 @@ pub(crate) enum Dim {
 pub(crate) enum Seg {
     Known(Vec<u8>),
     Free(Free),
+    /// So many bytes; a number from the first to the last, and why it is not known.
+    Vague {
+        len: usize,
+        first: u128,
+        last: u128,
+        why: &'static str,
+    },
 }
 
 /// Bytes of a client's address or port, masked and flipped.
@@ -53,10 +60,11 @@ impl Loaded {
 }
 
 impl Seg {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Known(bytes) => bytes.len(),
             Self::Free(free) => free.mask.len(),
+            Self::Vague { len, .. } => *len,
         }
     }
 
@@ -70,11 +78,25 @@ impl Seg {
                 mask: free.mask[skip..skip + len].to_vec(),
                 xor: free.xor[skip..skip + len].to_vec(),
             }),
+            Self::Vague { len: whole, .. } if *whole == len => self.clone(),
+            Self::Vague { why, .. } => Self::vague(len, why),
+        }
+    }
+
+    /// Any number of so many bytes.
+    fn vague(len: usize, why: &'static str) -> Self {
+        let last = highest(u32::try_from(len).unwrap_or(16));
+        Self::Vague {
+            len,
+            first: 0,
+            last,
+            why,
         }
     }
 
     fn mask_xor(&mut self, mask: &[u8], xor: &[u8]) {
         match self {
+            Self::Vague { len, why, .. } => *self = Self::vague(*len, why),
             Self::Known(bytes) => {
                 for ((byte, mask), xor) in bytes.iter_mut().zip(mask).zip(xor) {
                     *byte = (*byte & mask) ^ xor;
@@ -101,11 +123,6 @@ impl Free {
             mask: vec![0xff; len],
             xor: vec![0; len],
         }
-    }
-
-    /// Bytes that are read.
-    pub(crate) fn len(&self) -> usize {
-        self.mask.len()
     }
 
     /// The values of the whole field for which the read bytes lie in `within`; `None` where

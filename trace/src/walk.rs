@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use std::net::IpAddr;
+
 use host::xt::RejectWith;
 use net::{Family, Proto, addr_bits};
 
@@ -12,9 +14,9 @@ use crate::end::{End, Facts};
 use crate::errno;
 use crate::eval::Eval;
 use crate::journey::Landing;
-use crate::packet::{Fact, Kind, State, Tracking, User};
+use crate::packet::{Fact, Kind, State, Tracking, User, Way};
 use crate::route::Key;
-use crate::routing::{is_in_send, is_strict};
+use crate::routing::{is_in_send, is_strict, ports_of};
 
 /// Where an answer ends up.
 enum Reach {
@@ -114,7 +116,7 @@ impl Walk<'_, '_> {
     fn kernel_answers(&mut self, state: State, with: RejectWith, cause: Cause) {
         let proto = state.packet.proto;
         let request = state.steps().len();
-        let tracking = if state.conn.is_some() {
+        let tracking = if state.entry().is_some() {
             Tracking::Related
         } else {
             Tracking::None
@@ -124,13 +126,15 @@ impl Walk<'_, '_> {
             proto,
             with,
             cause,
+            device: None,
         };
         self.refuse(state, tracking, &refused);
     }
 
     /// Sends the error to the client, and says what it makes of it.
     fn refuse(&mut self, state: State, tracking: Tracking, refused: &Refused) {
-        let answer = self.error_packet(state, refused.with, tracking);
+        let mut answer = self.error_packet(state, refused.with, tracking);
+        answer.packet.device = refused.device;
         for (state, reach) in self.send_back(answer) {
             let mut end = match reach {
                 Reach::Arrives => {
@@ -219,11 +223,19 @@ impl Walk<'_, '_> {
             (Proto::TCP, _) | (_, None) => Tracking::None,
             (_, Some(_)) => Tracking::Related,
         };
+        // A reset to ::1 leaves over the link that has the address asked, or not at all
+        // (tcp_ipv6.c, tcp_v6_send_response).
+        let strict = proto == Proto::TCP && is_strict(&state, &state.packet.src);
+        let device = self
+            .eval
+            .receiving_link(&state)
+            .filter(|link| strict && *link != self.eval.loopback());
         let refused = Refused {
             request,
             proto,
             with,
             cause,
+            device,
         };
         self.refuse(state, tracking, &refused);
     }
@@ -234,7 +246,7 @@ impl Walk<'_, '_> {
         let mut answer = answer_to(state, Kind::Answer);
         answer.packet.user = User::Server(server.socket.uid);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
-        answer.packet.device = server.socket.device.or(answer.packet.device);
+        answer.packet.device = server.socket.device;
         let reached = self.send_back(answer);
         let facts = Facts {
             request: &request,
@@ -344,37 +356,79 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Routes a packet of a local process and sends it out.
+    /// Routes a packet made here and sends it out.
     fn send(&mut self, state: State) -> Vec<(State, Landing)> {
         let packet = &state.packet;
+        let chosen = match &packet.src {
+            Fact::Unknown(_) => None,
+            known => Some(known.clone()),
+        };
+        // A reset that REJECT sends over IPv4 is routed by ip_route_me_harder, which asks
+        // without protocol and ports (nf_reject_ipv4.c).
+        let is_bare = packet.kind == Kind::Reset
+            && state.tracking == Tracking::Related
+            && state.family == Family::V4;
         let key = Key {
             dst: packet.dst.clone(),
-            src: match &packet.src {
-                Fact::Unknown(_) => None,
-                known => Some(known.clone()),
-            },
+            src: chosen,
             iif: None,
             oif: packet.device,
             mark: packet.mark,
-            ports: Some((packet.sport.clone(), packet.dport.clone())),
+            proto: Some(packet.proto).filter(|_| !is_bare),
+            ports: ports_of(packet).filter(|_| !is_bare),
         };
         let mut landed = Vec::new();
-        for (mut state, way) in self.eval.route_out(state, &key) {
-            match way {
-                Ok(way) => {
-                    if let (Fact::Unknown(_), Some(source)) = (&state.packet.src, way.source) {
-                        state.packet.src = Fact::Known(addr_bits(source));
-                    }
-                    state.packet.way = Some(way);
-                    landed.extend(self.eval.go_out(state));
-                }
-                Err(cause) => {
-                    state.note(Stage::Routing, None, Did::Stops(cause.clone()));
-                    landed.push((state, Landing::Lost { cause, hook: None }));
-                }
+        for (state, way) in self.eval.route_out(state, &key) {
+            let source = way.as_ref().ok().and_then(|way| way.source);
+            let ways = match (&state.packet.src, source) {
+                (Fact::Unknown(_), Some(source)) => self.with_source(state, &key, source, way),
+                _ => vec![(state, way)],
+            };
+            for (state, way) in ways {
+                self.set_out(state, way, &mut landed);
             }
         }
         landed
+    }
+
+    /// Gives a packet its source address; IPv6 then asks for its route again.
+    fn with_source(
+        &mut self,
+        mut state: State,
+        key: &Key,
+        source: IpAddr,
+        way: Result<Way, Cause>,
+    ) -> Vec<(State, Result<Way, Cause>)> {
+        let src = Fact::Known(addr_bits(source));
+        state.packet.src = src.clone();
+        if state.family == Family::V4 {
+            return vec![(state, way)];
+        }
+        self.eval.route_out(
+            state,
+            &Key {
+                src: Some(src),
+                ..key.clone()
+            },
+        )
+    }
+
+    fn set_out(
+        &mut self,
+        mut state: State,
+        way: Result<Way, Cause>,
+        landed: &mut Vec<(State, Landing)>,
+    ) {
+        match way {
+            Ok(way) => {
+                state.packet.way = Some(way);
+                landed.extend(self.eval.go_out(state));
+            }
+            Err(cause) => {
+                state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                landed.push((state, Landing::Lost { cause, hook: None }));
+            }
+        }
     }
 
     /// Sends an answer made here to the client.
@@ -426,16 +480,17 @@ struct Refused {
     proto: Proto,
     with: RejectWith,
     cause: Cause,
+    /// The link it has to leave by.
+    device: Option<u32>,
 }
 
 /// The packet that goes back: ends swapped, the connection kept.
 fn answer_to(mut state: State, kind: Kind) -> State {
-    let strict = is_strict(&state, &state.packet.src);
     let packet = &mut state.packet;
     std::mem::swap(&mut packet.src, &mut packet.dst);
     std::mem::swap(&mut packet.sport, &mut packet.dport);
     packet.kind = kind;
-    packet.device = packet.iif.filter(|_| strict);
+    packet.device = None;
     packet.mark = 0;
     packet.iif = None;
     packet.oif = None;

@@ -1,5 +1,7 @@
 //! Expressions, the instructions of an nftables rule.
 
+use net::Family;
+
 use crate::xt;
 
 /// A register: the number of its first 32-bit word, 0 to 15. A value takes as many words as
@@ -94,10 +96,11 @@ pub enum CtKey {
     L3Proto,
     /// Transport protocol.
     Protocol,
-    /// Source address of a direction (keys 8, 19, 21).
-    Src,
-    /// Destination address of a direction (keys 9, 20, 22).
-    Dst,
+    /// Source address of a direction (keys 8, 19, 21), of connections of one family; the old
+    /// key 8 is for the family of its table.
+    Src(Option<Family>),
+    /// Destination address of a direction (keys 9, 20, 22), likewise.
+    Dst(Option<Family>),
     /// Source port of a direction.
     SrcPort,
     /// Destination port of a direction.

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use host::Table;
 use host::nft::{
     BitOp, CmpOp, CtKey, DataKind, Expr, Limit, MetaKey, Nat, NatKind, Register, Verdict,
 };
+use host::{Table, TableFamily};
+
+use net::Family;
 
 use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number, xt};
 use crate::ranges::Ranges;
@@ -313,13 +315,7 @@ impl Lowering<'_> {
     }
 
     fn ct(&mut self, dreg: Register, key: CtKey, reply: Option<bool>) {
-        // In a table of both families a packet of IPv4 fills the first four bytes only.
-        let addr_len = if self.table.family == host::TableFamily::Ip {
-            4
-        } else {
-            16
-        };
-        let direction = reply.unwrap_or(false);
+        let reply = reply.unwrap_or(false);
         let (field, len) = match key {
             CtKey::State => (Field::CtState, 4),
             CtKey::Direction => (Field::CtDirection, 1),
@@ -328,30 +324,30 @@ impl Lowering<'_> {
             CtKey::L3Proto => (Field::CtL3Proto, 1),
             CtKey::Protocol => (Field::CtProto, 1),
             CtKey::Zone => (Field::CtZone, 2),
-            CtKey::Src => (
+            CtKey::Src(family) => (
                 Field::CtAddr {
-                    reply: direction,
+                    reply,
                     source: true,
                 },
-                addr_len,
+                self.ct_addr(family),
             ),
-            CtKey::Dst => (
+            CtKey::Dst(family) => (
                 Field::CtAddr {
-                    reply: direction,
+                    reply,
                     source: false,
                 },
-                addr_len,
+                self.ct_addr(family),
             ),
             CtKey::SrcPort => (
                 Field::CtPort {
-                    reply: direction,
+                    reply,
                     source: true,
                 },
                 2,
             ),
             CtKey::DstPort => (
                 Field::CtPort {
-                    reply: direction,
+                    reply,
                     source: false,
                 },
                 2,
@@ -364,6 +360,25 @@ impl Lowering<'_> {
             }
         };
         self.load(dreg, field, len);
+    }
+
+    /// Bytes of an address of a connection; a rule ends for connections of another family
+    /// (nft_ct.c, nft_ct_get_eval).
+    fn ct_addr(&mut self, family: Option<Family>) -> u32 {
+        if let Some(family) = family {
+            let number = if family == Family::V4 { 2 } else { 10 };
+            let value = Value::field(Field::NfProto, 1);
+            self.ops.push(Op::Test(Test::In {
+                value,
+                within: Ranges::one(number),
+            }));
+            return u32::from(family.bits()) / 8;
+        }
+        if self.table.family == TableFamily::Ip6 {
+            16
+        } else {
+            4
+        }
     }
 
     fn ct_set(&mut self, sreg: Register, key: CtKey) {
@@ -380,8 +395,8 @@ impl Lowering<'_> {
             | CtKey::Status
             | CtKey::L3Proto
             | CtKey::Protocol
-            | CtKey::Src
-            | CtKey::Dst
+            | CtKey::Src(_)
+            | CtKey::Dst(_)
             | CtKey::SrcPort
             | CtKey::DstPort => self.gap("ct is set to something that is not modelled"),
         }

@@ -2,6 +2,8 @@
 
 use super::register::{VERDICT, optional, required};
 use super::statement;
+use net::Family;
+
 use crate::TableFamily;
 use crate::nft::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, MetaKey, NumgenKind, PayloadBase, Register,
@@ -162,8 +164,12 @@ fn ct_key(number: u32) -> CtKey {
         2 => CtKey::Status,
         3 => CtKey::Mark,
         7 => CtKey::L3Proto,
-        8 | 19 | 21 => CtKey::Src,
-        9 | 20 | 22 => CtKey::Dst,
+        8 => CtKey::Src(None),
+        19 => CtKey::Src(Some(Family::V4)),
+        21 => CtKey::Src(Some(Family::V6)),
+        9 => CtKey::Dst(None),
+        20 => CtKey::Dst(Some(Family::V4)),
+        22 => CtKey::Dst(Some(Family::V6)),
         10 => CtKey::Protocol,
         11 => CtKey::SrcPort,
         12 => CtKey::DstPort,
