@@ -124,9 +124,8 @@ impl<'h> Eval<'h> {
             iif: None,
             oif: packet.device,
             mark: packet.mark,
-            // ip_route_me_harder (netfilter.c) asks without protocol and ports.
-            proto: None,
-            ports: None,
+            proto: Some(packet.proto),
+            ports: ports_of(packet),
         };
         let routed = self.route_out(state, &key);
         let decide = |(mut state, way): (State, Result<Way, Cause>)| match way {

@@ -219,10 +219,6 @@ impl Walk<'_, '_> {
             (_, Family::V4) => RejectWith::Icmp(3),
             (_, Family::V6) => RejectWith::Icmp6(4),
         };
-        let tracking = match (proto, &state.conn) {
-            (Proto::TCP, _) | (_, None) => Tracking::None,
-            (_, Some(_)) => Tracking::Related,
-        };
         // A reset to ::1 leaves over the link that has the address asked, or not at all
         // (tcp_ipv6.c, tcp_v6_send_response).
         let strict = proto == Proto::TCP && is_strict(&state, &state.packet.src);
@@ -237,7 +233,9 @@ impl Walk<'_, '_> {
             cause,
             device,
         };
-        self.refuse(state, tracking, &refused);
+        // The connection was taken off the packet at the sockets (nf_reset_ct): conntrack
+        // looks the answer up anew.
+        self.refuse(state, Tracking::None, &refused);
     }
 
     /// A server here has the request: its answer, and the client's last packet.
@@ -363,19 +361,14 @@ impl Walk<'_, '_> {
             Fact::Unknown(_) => None,
             known => Some(known.clone()),
         };
-        // A reset that REJECT sends over IPv4 is routed by ip_route_me_harder, which asks
-        // without protocol and ports (nf_reject_ipv4.c).
-        let is_bare = packet.kind == Kind::Reset
-            && state.tracking == Tracking::Related
-            && state.family == Family::V4;
         let key = Key {
             dst: packet.dst.clone(),
             src: chosen,
             iif: None,
             oif: packet.device,
             mark: packet.mark,
-            proto: Some(packet.proto).filter(|_| !is_bare),
-            ports: ports_of(packet).filter(|_| !is_bare),
+            proto: Some(packet.proto),
+            ports: ports_of(packet),
         };
         let mut landed = Vec::new();
         for (state, way) in self.eval.route_out(state, &key) {
