@@ -18,6 +18,7 @@
 //! | `manifests` | Services, EndpointSlices, Pods in YAML |
 //! | `ask` | a command line of `berth`: `why 192.168.77.1:30584 --from outside` |
 //! | `story` | what it prints |
+//! | `text`, `sh` | for readers |
 
 mod ask;
 mod file;

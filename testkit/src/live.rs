@@ -4,17 +4,20 @@
 //! At the other end of each link is a namespace of its own, for clients and servers.
 
 mod client;
+mod server;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use host::dump::Dump;
 use host::{GapKind, Host, Route, RouteKind, RoutingAction, RoutingRule, Socket};
 use kernel::ReadOptions;
 use kernel::netns::{Netns, NetnsError};
-use net::{Family, Proto};
+use net::Family;
+use nix::errno::Errno;
 
 use crate::world::{ToolError, run, settle};
 
@@ -36,8 +39,8 @@ pub enum LiveError {
     #[error(transparent)]
     Tool(#[from] ToolError),
     /// A socket was refused.
-    #[error("cannot listen on {addr}")]
-    Listen {
+    #[error("cannot serve {addr}")]
+    Serve {
         /// Where.
         addr: SocketAddr,
         /// Why not.
@@ -73,13 +76,8 @@ pub struct Live {
     netns: Netns,
     /// What is behind each link, by its name.
     behind: Vec<(String, Netns)>,
-    listeners: Vec<Listener>,
-}
-
-#[derive(Debug)]
-enum Listener {
-    Tcp(TcpListener),
-    Udp(UdpSocket),
+    /// Sockets of servers, held open.
+    servers: Vec<OwnedFd>,
 }
 
 impl Live {
@@ -119,7 +117,7 @@ impl Live {
         let live = Self {
             netns,
             behind,
-            listeners: Vec::new(),
+            servers: Vec::new(),
         };
         for family in [Family::V4, Family::V6] {
             let lines = lines(host, family);
@@ -139,37 +137,18 @@ impl Live {
         Ok(self.netns.run(|| run(command, input))??)
     }
 
-    /// Opens listeners inside.
+    /// Opens the sockets of `host` inside.
     ///
     /// # Errors
     /// Where one is refused.
-    pub fn listen<'s>(
-        &mut self,
-        sockets: impl IntoIterator<Item = &'s Socket>,
-    ) -> Result<(), LiveError> {
-        for socket in sockets {
-            let addr = SocketAddr::new(socket.addr, socket.port);
-            let opened = self.netns.run(|| match socket.proto {
-                Proto::UDP => UdpSocket::bind(addr).map(Listener::Udp),
-                _ => TcpListener::bind(addr).map(Listener::Tcp),
-            })?;
-            let listener = opened.map_err(|source| LiveError::Listen { addr, source })?;
-            self.listeners.push(listener);
+    pub fn serve(&mut self, host: &Host) -> Result<(), LiveError> {
+        for socket in &host.sockets {
+            let link = socket.device.and_then(|index| host.link(index));
+            let device = link.map(|link| link.name.as_str());
+            let opened = self.netns.run(|| server::open(socket, device))?;
+            self.servers.push(opened.map_err(refused(socket))?);
         }
         Ok(())
-    }
-
-    /// Whether a listener is open where the socket is.
-    pub fn is_served(&self, socket: &Socket) -> bool {
-        let place = SocketAddr::new(socket.addr, socket.port);
-        self.listeners.iter().any(|listener| match listener {
-            Listener::Tcp(tcp) => {
-                socket.proto != Proto::UDP && tcp.local_addr().ok() == Some(place)
-            }
-            Listener::Udp(udp) => {
-                socket.proto == Proto::UDP && udp.local_addr().ok() == Some(place)
-            }
-        })
     }
 
     /// Reads it back.
@@ -194,6 +173,14 @@ impl Live {
         host.gaps
             .retain(|gap| matches!(gap.kind, GapKind::Rules | GapKind::Routing));
         Ok(host)
+    }
+}
+
+fn refused(socket: &Socket) -> impl FnOnce(Errno) -> LiveError {
+    let addr = SocketAddr::new(socket.addr, socket.port);
+    move |errno| LiveError::Serve {
+        addr,
+        source: errno.into(),
     }
 }
 

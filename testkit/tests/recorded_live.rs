@@ -11,7 +11,7 @@ use testkit::recorded::{LANGUAGES, STAGES, node, rows, saved_rules, wrongs};
 fn loaded(rules: &str, stage: &str) -> Result<Host, LiveError> {
     let node = node(rules, stage);
     let mut live = Live::of(&node)?;
-    live.listen(&node.sockets)?;
+    live.serve(&node)?;
     for (family, program) in [(Family::V4, "iptables"), (Family::V6, "ip6tables")] {
         let text = saved_rules(rules, stage, family);
         let _ = live.run(&[&format!("{program}-{rules}-restore")], &text)?;

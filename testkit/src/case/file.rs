@@ -172,7 +172,7 @@ impl Reader {
                 let case = self.cases.last_mut().filter(|case| case.story.is_none());
                 case.ok_or(unasked)?.story = Some(block);
             }
-            "text" | "sh" | "packets" => {}
+            "text" | "sh" => {}
             _ => {
                 let unknown = || CaseError::at(block.line, format!("`{name}` is no kind of block"));
                 let kind = kind_of(name).ok_or_else(unknown)?;

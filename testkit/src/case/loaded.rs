@@ -1,6 +1,6 @@
 //! The host of a case in the running kernel, and what comes back when it is read there.
 
-use host::{Host, Language, Socket, SocketState};
+use host::{Host, Language, Socket};
 
 use super::file::{Block, Case, Kind};
 use super::{CaseError, CaseHost};
@@ -18,8 +18,7 @@ impl Case {
         !UNLOADABLE.contains(&&*self.title)
     }
 
-    /// Puts the host of this case into a namespace, rules and all. Sockets that take options
-    /// are left out.
+    /// Puts the host of this case into a namespace, rules, sockets and all.
     ///
     /// # Errors
     /// Where a privilege is missing, or where the kernel or a program refuses a part.
@@ -30,7 +29,7 @@ impl Case {
             CaseError::at(block.line, format!("{error}{why}"))
         };
         let made = Live::of(&read.host).and_then(|mut live| {
-            live.listen(plain(&read.host))?;
+            live.serve(&read.host)?;
             Ok(live)
         });
         let live = made.map_err(|error| wrong(&self.ask, error))?;
@@ -80,21 +79,6 @@ impl Case {
         let live = self.load(&read)?;
         self.tell_of(&read, &self.read_back(&read, &live)?)
     }
-}
-
-/// Sockets that need no options to be opened, and none to stand beside each other.
-fn plain(host: &Host) -> impl Iterator<Item = &Socket> {
-    let is_plain = |socket: &&Socket| {
-        let is_open = matches!(socket.state, SocketState::Listen | SocketState::Unconnected);
-        is_open && !socket.v6_only && socket.device.is_none()
-    };
-    let is_beside_wildcard = |socket: &&Socket| {
-        let same = |other: &Socket| (other.proto, other.port) == (socket.proto, socket.port);
-        let mut others = host.sockets.iter().filter(|other| same(other));
-        others.any(|other| other.addr.is_unspecified() && other.addr != socket.addr)
-    };
-    let sockets = host.sockets.iter().filter(is_plain);
-    sockets.filter(move |socket| !is_beside_wildcard(socket))
 }
 
 /// Whether a save is of iptables-nft.

@@ -1,8 +1,9 @@
 //! Clients of a host in a namespace: what they get is what the kernel does.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use host::{Socket, SocketState};
 use kernel::netns::Netns;
 use net::{Endpoint, Family, Proto};
 use nix::errno::Errno;
@@ -12,13 +13,13 @@ use nix::sys::socket::{
     sockopt,
 };
 
-use super::{Listener, Live, LiveError};
+use super::{Live, LiveError, refused, server};
 use crate::world::settle;
 
 /// How long an answer is waited for, in milliseconds. Kernel: an error that meets the socket
 /// of the client while it still connects is only told after the first repetition, a second
 /// later (tcp_ipv4.c, tcp_v4_err).
-const PATIENCE: u16 = 1700;
+const PATIENCE: u16 = 2500;
 
 /// A client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +83,25 @@ impl Live {
         proto: Proto,
         at: Endpoint,
     ) -> Result<(), LiveError> {
-        let addr = SocketAddr::new(at.addr, at.port);
-        let opened = self.behind(link).run(|| match proto {
-            Proto::UDP => UdpSocket::bind(addr).map(Listener::Udp),
-            _ => TcpListener::bind(addr).map(Listener::Tcp),
-        })?;
-        match opened {
-            Ok(listener) => self.listeners.push(listener),
-            // Another client was led there before.
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
-            Err(source) => return Err(LiveError::Listen { addr, source }),
-        }
+        let socket = Socket {
+            proto,
+            state: match proto {
+                Proto::UDP => SocketState::Unconnected,
+                _ => SocketState::Listen,
+            },
+            addr: at.addr,
+            port: at.port,
+            peer: None,
+            v6_only: false,
+            device: None,
+            uid: 0,
+            inode: 0,
+            mark: None,
+            transparent: None,
+            holder: None,
+        };
+        let opened = self.behind(link).run(|| server::open(&socket, None))?;
+        self.servers.push(opened.map_err(refused(&socket))?);
         Ok(())
     }
 
