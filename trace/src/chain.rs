@@ -63,7 +63,10 @@ impl Eval<'_> {
             if open.iter().all(|state| self.misses(state, rule)) {
                 continue;
             }
-            for state in std::mem::take(&mut open) {
+            let (misses, concerned): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|state| self.misses(state, rule));
+            open = misses;
+            for state in concerned {
                 for (state, ended) in self.run_rule(place, rule, state) {
                     self.after_rule(place, ended, state, (depth, &mut open, &mut done));
                 }
@@ -110,14 +113,13 @@ impl Eval<'_> {
         }
     }
 
-    /// Whether the first tests of a rule already fail for all packets of a state.
+    /// Whether one of the first tests of a rule fails for all packets of a state. Tests change
+    /// nothing, so one that cannot be decided does not matter before one that fails.
     fn misses(&mut self, state: &State, rule: &Rule) -> bool {
         for op in &rule.ops {
             let Op::Test(test) = op else { return false };
-            match self.decide(state, test) {
-                Some(true) => {}
-                Some(false) => return true,
-                None => return false,
+            if self.decide(state, test) == Some(false) {
+                return true;
             }
         }
         false

@@ -8,6 +8,7 @@ use crate::eval::Eval;
 use crate::lower::Doubt;
 use crate::packet::{Fact, Kind, State};
 use crate::ranges::Ranges;
+use crate::split::by_chance;
 use crate::value::Dim;
 use crate::ways::{all, each, sift};
 
@@ -20,8 +21,11 @@ enum Ask {
     /// It is so for these.
     Cut(Dim, Ranges),
     /// It cannot be told.
-    Doubt,
+    Doubt(Doubt),
 }
+
+/// Why an entry with a link-layer address may cover a packet.
+const LINK_LAYER: &str = "the link-layer address of the client";
 
 /// What a whole entry asks: cuts that all must hold.
 type Cuts = Vec<(Dim, Ranges)>;
@@ -79,21 +83,23 @@ impl<'h> Eval<'h> {
         let (mut done, mut open, mut whole) = (Vec::new(), vec![state], Whole::default());
         for entry in entries {
             let Some(first) = open.first() else { break };
-            let cuts = match self.asks(first, set, entry, matched) {
-                Asked::Miss => continue,
-                Asked::Cuts(cuts) => cuts,
-                Asked::Doubt => {
-                    let why = format!("ipset {} asks what is not known of the packet", set.name);
-                    let doubt = Doubt::Gap(why.into());
-                    done.extend(open.drain(..).flat_map(|s| self.fork(s, &doubt)));
-                    break;
-                }
+            let Some(asked) = self.asks(first, set, entry, matched) else {
+                continue;
             };
-            if !has_holes && whole.absorb(&cuts) {
+            if !has_holes && asked.doubt.is_none() && whole.absorb(&asked.cuts) {
                 continue;
             }
             let holds = entry.nomatch == matched.return_nomatch;
-            open = cut_all(open, &cuts, &mut done, holds);
+            let mut covered = Vec::new();
+            open = cut_all(open, &asked.cuts, &mut covered, holds);
+            let Some(doubt) = &asked.doubt else {
+                done.extend(covered);
+                continue;
+            };
+            for (state, holds) in covered {
+                let ways = self.fork(state, doubt);
+                open.extend(sift(ways, &mut done, |found| *found != holds));
+            }
         }
         for (dim, ranges) in whole.into_ranges() {
             open = cut_all(open, &vec![(dim, ranges)], &mut done, true);
@@ -102,17 +108,27 @@ impl<'h> Eval<'h> {
         done
     }
 
-    fn asks(&self, state: &State, set: &IpSet, entry: &IpSetEntry, matched: &SetMatch) -> Asked {
-        let mut cuts = Cuts::new();
+    /// What an entry asks of the packets; `None` where it is none of theirs.
+    fn asks(
+        &self,
+        state: &State,
+        set: &IpSet,
+        entry: &IpSetEntry,
+        matched: &SetMatch,
+    ) -> Option<Asked> {
+        let mut asked = Asked {
+            cuts: Cuts::new(),
+            doubt: None,
+        };
         for (member, &source) in entry.members.iter().zip(&matched.from_source) {
             match self.ask(state, set, member, source) {
                 Ask::Holds => {}
-                Ask::Fails => return Asked::Miss,
-                Ask::Cut(dim, ranges) => cuts.push((dim, ranges)),
-                Ask::Doubt => return Asked::Doubt,
+                Ask::Fails => return None,
+                Ask::Cut(dim, ranges) => asked.cuts.push((dim, ranges)),
+                Ask::Doubt(doubt) => asked.doubt = Some(doubt),
             }
         }
-        Asked::Cuts(cuts)
+        Some(asked)
     }
 
     fn ask(&self, state: &State, set: &IpSet, member: &IpSetMember, source: bool) -> Ask {
@@ -159,20 +175,20 @@ impl<'h> Eval<'h> {
             }
             IpSetMember::Mac(mac) => match (source && packet.from_wire, self.question.mac) {
                 (true, Some(own)) => so(own == *mac),
-                (true, None) => Ask::Doubt,
+                (true, None) => unknown(LINK_LAYER),
                 (false, _) if packet.iif.is_none() => Ask::Fails,
-                (false, _) => Ask::Doubt,
+                (false, _) => unknown(LINK_LAYER),
             },
-            IpSetMember::Set(_) => Ask::Doubt,
+            IpSetMember::Set(_) => unknown("a list of sets in a set"),
         }
     }
 }
 
-/// The answer of a whole entry.
-enum Asked {
-    Miss,
-    Cuts(Cuts),
-    Doubt,
+/// What a whole entry asks.
+struct Asked {
+    cuts: Cuts,
+    /// Whether it covers the packets at all is not known.
+    doubt: Option<Doubt>,
 }
 
 /// Entries that ask for one thing only, gathered into one set.
@@ -235,8 +251,21 @@ fn within(state: &State, fact: &Fact, dim: Dim, ranges: Ranges) -> Ask {
     match (known, fact) {
         (Some(value), _) => so(ranges.contains(value)),
         (None, Fact::Client) => Ask::Cut(dim, ranges),
-        (None, _) => Ask::Doubt,
+        (None, Fact::Among(first, last, why)) => {
+            let range = Ranges::span(*first, *last);
+            let inside = range.and(&ranges);
+            if inside.is_empty() || inside == range {
+                return so(inside == range);
+            }
+            Ask::Doubt(by_chance(&range, &inside, why))
+        }
+        (None, Fact::Unknown(why)) => unknown(why),
+        (None, Fact::Known(_)) => Ask::Fails,
     }
+}
+
+fn unknown(why: &str) -> Ask {
+    Ask::Doubt(Doubt::Gap(why.into()))
 }
 
 /// Whether ipset finds a port in the packet (ip_set_getport.c).

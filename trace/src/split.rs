@@ -189,7 +189,7 @@ impl Eval<'_> {
                 if inside == range || inside.is_empty() {
                     return vec![(state, !inside.is_empty())];
                 }
-                self.fork(state, &Doubt::Gap((*why).into()))
+                self.fork(state, &by_chance(&range, &inside, why))
             }
             Seg::Free(free) => {
                 if let Some(values) = free.preimage(within) {
@@ -361,6 +361,22 @@ pub(crate) fn by_part(
     cut
 }
 
+/// A value that is any of `range`, all as likely: how likely it is one of `inside`.
+pub(crate) fn by_chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
+    let count = |ranges: &Ranges| -> Option<u32> {
+        let sum: u128 = ranges
+            .as_slice()
+            .iter()
+            .map(|&(first, last)| last - first + 1)
+            .sum();
+        u32::try_from(sum).ok()
+    };
+    match (count(range), count(inside)) {
+        (Some(all), Some(some)) => Doubt::Chance(f64::from(some) / f64::from(all)),
+        _ => Doubt::Gap(why.into()),
+    }
+}
+
 fn mask_of(bytes: usize) -> u128 {
     if bytes >= 16 {
         u128::MAX
@@ -409,7 +425,9 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                     return None;
                 }
                 if *low < first || *high > last {
-                    cover.doubt = Some(Doubt::Gap((*why).into()));
+                    let range = Ranges::span(*low, *high);
+                    let inside = range.and(&Ranges::span(first, last));
+                    cover.doubt = Some(by_chance(&range, &inside, why));
                 }
             }
             Err(why) => cover.doubt = Some(Doubt::Gap(why.clone())),

@@ -13,10 +13,11 @@ use crate::deliver::Taker;
 use crate::end::{End, Facts};
 use crate::errno;
 use crate::eval::Eval;
-use crate::journey::Landing;
+use crate::journey::{Landing, Landings};
 use crate::packet::{Fact, Kind, State, Tracking, User, Way};
 use crate::route::Key;
 use crate::routing::{is_in_send, is_strict, ports_of};
+use crate::ways::Ways;
 
 /// Where an answer ends up.
 enum Reach {
@@ -372,9 +373,14 @@ impl Walk<'_, '_> {
         };
         let mut landed = Vec::new();
         for (state, way) in self.eval.route_out(state, &key) {
-            let source = way.as_ref().ok().and_then(|way| way.source);
-            let ways = match (&state.packet.src, source) {
-                (Fact::Unknown(_), Some(source)) => self.with_source(state, &key, source, way),
+            let ways = match (&state.packet.src, &way) {
+                (Fact::Unknown(_), Ok(chosen)) => {
+                    let source = chosen.source;
+                    vec![(with_source(state, source), way)]
+                }
+                (Fact::Unknown(_), Err(_)) if state.family == Family::V6 => {
+                    self.ask_again(state, &key, way)
+                }
                 _ => vec![(state, way)],
             };
             for (state, way) in ways {
@@ -384,34 +390,23 @@ impl Walk<'_, '_> {
         landed
     }
 
-    /// Gives a packet its source address; IPv6 then asks for its route again.
-    fn with_source(
-        &mut self,
-        mut state: State,
-        key: &Key,
-        source: IpAddr,
-        way: Result<Way, Cause>,
-    ) -> Vec<(State, Result<Way, Cause>)> {
-        let src = Fact::Known(addr_bits(source));
-        state.packet.src = src.clone();
-        if state.family == Family::V4 {
+    /// IPv6 picks a source where there is no way without one, and asks again with it
+    /// (ip6_output.c, ip6_dst_lookup_tail).
+    fn ask_again(&mut self, state: State, key: &Key, way: Routed) -> Ways<Routed> {
+        let dst = state.ip(&state.packet.dst);
+        let source = dst.and_then(|dst| self.eval.select_source_v6(None, dst));
+        let Some(source) = source else {
             return vec![(state, way)];
-        }
-        self.eval.route_out(
-            state,
-            &Key {
-                src: Some(src),
-                ..key.clone()
-            },
-        )
+        };
+        let state = with_source(state, Some(source));
+        let key = Key {
+            src: Some(state.packet.src.clone()),
+            ..key.clone()
+        };
+        self.eval.route_out(state, &key)
     }
 
-    fn set_out(
-        &mut self,
-        mut state: State,
-        way: Result<Way, Cause>,
-        landed: &mut Vec<(State, Landing)>,
-    ) {
+    fn set_out(&mut self, mut state: State, way: Routed, landed: &mut Landings) {
         match way {
             Ok(way) => {
                 state.packet.way = Some(way);
@@ -475,6 +470,16 @@ struct Refused {
     cause: Cause,
     /// The link it has to leave by.
     device: Option<u32>,
+}
+
+/// What routing a packet made here gives.
+type Routed = Result<Way, Cause>;
+
+fn with_source(mut state: State, source: Option<IpAddr>) -> State {
+    if let Some(source) = source {
+        state.packet.src = Fact::Known(addr_bits(source));
+    }
+    state
 }
 
 /// The packet that goes back: ends swapped, the connection kept.
