@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use host::RouteKind;
-use net::{Family, Prefix, addr_bits};
+use host::nft::{FibFlags, FibResult};
+use net::{Family, Prefix, Proto, addr_bits};
 
 use crate::eval::Eval;
 use crate::packet::State;
 use crate::ranges::Ranges;
-use crate::route::{Found, Key, ordered};
-use crate::value::Loaded;
+use crate::route::{Found, Key, Refusal, ordered};
+use crate::value::{Loaded, Seg};
 
 impl Eval<'_> {
     /// The type of an IPv4 address: what the local table says of it, and unicast otherwise
@@ -126,15 +127,8 @@ impl Eval<'_> {
     }
 
     /// nftables' `fib`.
-    pub(crate) fn fib(
-        &mut self,
-        state: &State,
-        result: host::nft::FibResult,
-        flags: host::nft::FibFlags,
-    ) -> Loaded {
-        use host::nft::{FibFlags, FibResult};
-        let by_source = flags.has(FibFlags::SADDR);
-        let fact = if by_source {
+    pub(crate) fn fib(&mut self, state: &State, result: FibResult, flags: FibFlags) -> Loaded {
+        let fact = if flags.has(FibFlags::SADDR) {
             &state.packet.src
         } else {
             &state.packet.dst
@@ -143,16 +137,18 @@ impl Eval<'_> {
             Ok(addrs) => addrs,
             Err(why) => return Loaded::Unknown(why.into()),
         };
-        let device = if flags.has(FibFlags::OIF) {
-            state.packet.oif
-        } else if flags.has(FibFlags::IIF) {
-            state.packet.iif
-        } else {
-            None
-        };
-        let parts = match result {
-            FibResult::AddrType => self.type_parts(state, &addrs, device),
-            FibResult::Oif | FibResult::OifName => self.oif_parts(state, by_source, flags, device),
+        let parts = match (result, state.family) {
+            (FibResult::AddrType, Family::V4) => {
+                let device = device_of(state, flags);
+                let parts = self.type_parts_v4(&addrs, device);
+                match state.known_addr(fact) {
+                    // The type is that of the one address, whoever the client is.
+                    Some(addr) => one_part(state, parts, addr),
+                    None => parts,
+                }
+            }
+            (FibResult::AddrType, Family::V6) => self.type_parts_v6(state, flags),
+            (FibResult::Oif | FibResult::OifName, _) => self.oif_parts(state, flags),
         };
         let present = flags.has(FibFlags::PRESENT);
         let bytes = |value: u32| match result {
@@ -169,73 +165,69 @@ impl Eval<'_> {
                 name
             }
         };
-        let parts: Vec<_> = parts
-            .into_iter()
-            .map(|(r, value)| (r, bytes(value)))
-            .collect();
-        match state.known_addr(fact) {
-            Some(addr) => {
-                let found = parts.into_iter().find(|(ranges, _)| ranges.contains(addr));
-                found.map_or(Loaded::Absent, |(_, bytes)| {
-                    Loaded::Segs(vec![crate::value::Seg::Known(bytes)])
-                })
+        match &parts[..] {
+            [] => Loaded::Absent,
+            [(_, value), rest @ ..] if rest.iter().all(|(_, other)| other == value) => {
+                Loaded::Segs(vec![Seg::Known(bytes(*value))])
             }
-            None => Loaded::Parts(parts.into_iter().map(|(r, b)| (r, Some(b))).collect()),
+            _ => Loaded::Parts(
+                parts
+                    .into_iter()
+                    .map(|(r, v)| (r, Some(bytes(v))))
+                    .collect(),
+            ),
         }
     }
 
-    fn type_parts(&self, state: &State, addrs: &Ranges, device: Option<u32>) -> Vec<(Ranges, u32)> {
+    /// Types of addresses, by the addresses.
+    fn type_parts_v4(&self, addrs: &Ranges, device: Option<u32>) -> Vec<(Ranges, u32)> {
         let mut parts = Vec::new();
         let mut rest = addrs.clone();
-        let types = match state.family {
-            Family::V4 => self.types_v4(device),
-            Family::V6 => self.types_v6(device),
-        };
-        for (ranges, kind) in types {
+        for (ranges, kind) in self.types_v4(device) {
             parts.push((rest.and(&ranges), u32::from(kind)));
             rest = rest.minus(&ranges);
         }
-        let other = if state.family == Family::V4 { 1 } else { 7 };
-        parts.push((rest, other));
+        parts.push((rest, 1));
         parts.retain(|(ranges, _)| !ranges.is_empty());
         parts
     }
 
-    /// The type of an IPv6 address as `fib` gives it: by its route (nft_fib_ipv6.c).
-    fn types_v6(&self, device: Option<u32>) -> Vec<(Ranges, u8)> {
-        let mut types = vec![(Ranges::span(0xff << 120, u128::MAX), 5)];
-        if let Some(device) = device {
-            let own = self
-                .host
-                .addresses
-                .iter()
-                .filter(|a| a.link == device && a.addr.is_ipv6());
-            types.extend(own.map(|a| (Ranges::one(addr_bits(a.addr)), 2)));
-        }
-        for table in [255, 254] {
-            for route in ordered(self.host, Family::V6, table) {
-                let local = route.kind == RouteKind::Local;
-                let kind = if local && device.is_some() {
-                    1
-                } else {
-                    kind_number(route.kind)
-                };
-                types.push((Ranges::span(route.dst.first(), route.dst.last()), kind));
-            }
-        }
-        types
+    /// Types of addresses, by the client's: IPv6 looks a route up, policy rules and all
+    /// (nft_fib_ipv6.c, __nft_fib6_eval_type).
+    fn type_parts_v6(&mut self, state: &State, flags: FibFlags) -> Vec<(Ranges, u32)> {
+        let device = device_of(state, flags);
+        let key = fib_key(state, flags, Some(state.packet.proto));
+        let dst = key.dst.clone();
+        let on_device = |addr: Option<IpAddr>| {
+            let mut own = self.host.addresses.iter();
+            addr.is_some() && own.any(|a| Some(a.addr) == addr && Some(a.link) == device)
+        };
+        let found = Self::fib_lookup(
+            &mut Self::new(self.host, self.question),
+            state.clone(),
+            &key,
+        );
+        let kind = |(state, way): &(State, Found<'_>)| {
+            let addr = state.ip(&dst);
+            let kind = match way {
+                Found::Nothing | Found::Refuses(Refusal::Unreachable) => 7,
+                Found::Refuses(Refusal::Blackhole) => 6,
+                Found::Refuses(Refusal::Prohibit) => 8,
+                Found::Route(..) if on_device(addr) => 2,
+                Found::Route(route, _) if device.is_none() && route.kind == RouteKind::Local => 2,
+                Found::Route(route, _) if route.kind == RouteKind::Anycast => 4,
+                Found::Route(..) if addr.is_some_and(|addr| addr.is_multicast()) => 5,
+                Found::Route(..) => 1,
+            };
+            (state.addr.clone(), kind)
+        };
+        found.iter().map(kind).collect()
     }
 
-    /// The way to an address as `fib … oif` gives it (nft_fib_ipv4.c, nft_fib4_eval): 0 where
-    /// there is none, or none over the device asked for.
-    fn oif_parts(
-        &mut self,
-        state: &State,
-        by_source: bool,
-        flags: host::nft::FibFlags,
-        device: Option<u32>,
-    ) -> Vec<(Ranges, u32)> {
-        use host::nft::FibFlags;
+    /// The way to an address as `fib … oif` gives it, by the client's addresses
+    /// (nft_fib_ipv4.c, nft_fib4_eval): 0 where there is none, or none over the device asked
+    /// for.
+    fn oif_parts(&mut self, state: &State, flags: FibFlags) -> Vec<(Ranges, u32)> {
         let packet = &state.packet;
         let looped = packet
             .iif
@@ -244,25 +236,8 @@ impl Eval<'_> {
         if looped && packet.oif.is_none() {
             return vec![(state.addr.clone(), packet.iif.unwrap_or(0))];
         }
-        let (dst, src) = if by_source {
-            (packet.src.clone(), packet.dst.clone())
-        } else {
-            (packet.dst.clone(), packet.src.clone())
-        };
-        let asks_iif = by_source && flags.has(FibFlags::IIF);
-        let key = Key {
-            dst,
-            src: Some(src),
-            iif: packet.oif.filter(|_| asks_iif),
-            oif: None,
-            mark: if flags.has(FibFlags::MARK) {
-                packet.mark
-            } else {
-                0
-            },
-            proto: None,
-            ports: None,
-        };
+        let device = device_of(state, flags);
+        let key = fib_key(state, flags, None);
         let found = self.fib_lookup(state.clone(), &key);
         let over = |way: &Found| match way {
             Found::Route(route, hop) if route.kind == RouteKind::Unicast => match device {
@@ -279,6 +254,49 @@ impl Eval<'_> {
             .map(|(state, way)| (state.addr.clone(), over(way)))
             .collect()
     }
+}
+
+/// The device that `iif` or `oif` stands for.
+fn device_of(state: &State, flags: FibFlags) -> Option<u32> {
+    if flags.has(FibFlags::OIF) {
+        state.packet.oif
+    } else {
+        state.packet.iif.filter(|_| flags.has(FibFlags::IIF))
+    }
+}
+
+/// What `fib` looks up: one address, with the other as its source.
+fn fib_key(state: &State, flags: FibFlags, proto: Option<Proto>) -> Key {
+    let packet = &state.packet;
+    let by_source = flags.has(FibFlags::SADDR);
+    let (dst, src) = if by_source {
+        (packet.src.clone(), packet.dst.clone())
+    } else {
+        (packet.dst.clone(), packet.src.clone())
+    };
+    let asks_iif = by_source && flags.has(FibFlags::IIF) && state.family == Family::V4;
+    Key {
+        dst,
+        src: Some(src),
+        iif: packet.oif.filter(|_| asks_iif),
+        oif: None,
+        mark: if flags.has(FibFlags::MARK) {
+            packet.mark
+        } else {
+            0
+        },
+        proto,
+        ports: None,
+    }
+}
+
+/// The value of one address for all clients.
+fn one_part(state: &State, parts: Vec<(Ranges, u32)>, addr: u128) -> Vec<(Ranges, u32)> {
+    let found = parts.into_iter().find(|(ranges, _)| ranges.contains(addr));
+    found
+        .map(|(_, value)| (state.addr.clone(), value))
+        .into_iter()
+        .collect()
 }
 
 /// `RTN_*` of a kind.

@@ -100,12 +100,10 @@ impl Eval<'_> {
         let mut ways = Vec::new();
         for (mut state, flow) in self.run_base(state, hook, chain) {
             let fate = match flow {
-                Flow::Accept | Flow::Return | Flow::Bound | Flow::Queue { bypass: true } => {
-                    Fate::Pass
-                }
+                Flow::Accept | Flow::Return | Flow::Bound => Fate::Pass,
                 Flow::Drop(cause) => Fate::Drop(cause),
                 Flow::Reject(with) => Fate::Reject(with),
-                Flow::Queue { bypass: false } => Fate::Queue,
+                Flow::Queue => Fate::Queue,
                 Flow::Unknown(why) => Fate::Unknown(why),
             };
             let moved = state.packet.mark != mark && reroutes(self.host, chain);

@@ -41,7 +41,7 @@ impl Eval<'_> {
             | End::Goto(_)
             | End::Reject(_)
             | End::RejectXt(_)
-            | End::Queue { .. }
+            | End::Queue
             | End::Gap(_) => return vec![(state, None)],
         };
         if let Some(why) = &to.gap {

@@ -21,9 +21,9 @@ pub(crate) enum Flow {
     Return,
     Drop(Cause),
     Reject(RejectWith),
-    Queue {
-        bypass: bool,
-    },
+    /// To a program in user space, or past it where none listens and the rule says so: which of
+    /// the two, and what the program says, is not in a dump.
+    Queue,
     /// A NAT binding was made.
     Bound,
     /// What happens is not known.

@@ -109,18 +109,26 @@ impl Eval<'_> {
         let (mut segs, mut at, end) = (Vec::new(), offset, offset + len);
         for (start, part) in layout {
             let stop = start + u32::try_from(part.1).unwrap_or(0);
+            // Between fields, and in those that are not known, any bytes may be.
+            if at < start.min(end) {
+                segs.push(Seg::vague(
+                    (start.min(end) - at) as usize,
+                    "a part of the header",
+                ));
+                at = start.min(end);
+            }
             if at < start || at >= stop || at == end {
                 continue;
             }
             let upto = stop.min(end);
-            match part.0 {
-                Ok(seg) => segs.push(seg.cut((at - start) as usize, (upto - at) as usize)),
-                Err(why) => return Loaded::Unknown(why.into()),
-            }
+            segs.push(match part.0 {
+                Ok(seg) => seg.cut((at - start) as usize, (upto - at) as usize),
+                Err(why) => Seg::vague((upto - at) as usize, why),
+            });
             at = upto;
         }
         if at < end {
-            return Loaded::Unknown("a part of the header that is not modelled".into());
+            segs.push(Seg::vague((end - at) as usize, "a part of the header"));
         }
         Loaded::Segs(join(segs))
     }
@@ -241,6 +249,7 @@ fn free(fact: &Fact, dim: Dim, width: u32) -> Loaded {
                 first,
                 last,
                 why,
+                by_chance: true,
             }])
         }
         Fact::Unknown(why) => Loaded::Unknown((*why).into()),

@@ -178,7 +178,7 @@ fn needs_tracking(body: &RuleBody) -> bool {
     match body {
         RuleBody::Xt(rule) => rule.matches.iter().any(match_needs) || target_needs(&rule.target),
         RuleBody::Nft(exprs) => exprs.iter().any(expr_needs),
-        RuleBody::Gap(_) => false,
+        RuleBody::Gap(_) => true,
     }
 }
 
@@ -223,9 +223,9 @@ fn target_needs(target: &Target) -> bool {
         | Target::Redirect(_)
         | Target::Connmark { .. }
         | Target::Notrack => true,
-        Target::Pass(name) | Target::Gap { name, .. } => {
-            matches!(&**name, "CT" | "NETMAP" | "SYNPROXY" | "CONNSECMARK")
-        }
+        // One that is not understood may be a translation.
+        Target::Gap { .. } => true,
+        Target::Pass(name) => matches!(&**name, "CT" | "CONNSECMARK"),
         Target::None
         | Target::Accept
         | Target::Drop

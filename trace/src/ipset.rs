@@ -8,7 +8,7 @@ use crate::eval::Eval;
 use crate::lower::Doubt;
 use crate::packet::{Fact, Kind, State};
 use crate::ranges::Ranges;
-use crate::split::by_chance;
+use crate::split::chance;
 use crate::value::Dim;
 use crate::ways::{all, each, sift};
 
@@ -257,7 +257,7 @@ fn within(state: &State, fact: &Fact, dim: Dim, ranges: Ranges) -> Ask {
             if inside.is_empty() || inside == range {
                 return so(inside == range);
             }
-            Ask::Doubt(by_chance(&range, &inside, why))
+            Ask::Doubt(chance(&range, &inside, why))
         }
         (None, Fact::Unknown(why)) => unknown(why),
         (None, Fact::Known(_)) => Ask::Fails,

@@ -236,9 +236,7 @@ pub(crate) enum End {
     Goto(Rc<str>),
     Reject(Reject),
     RejectXt(RejectWith),
-    Queue {
-        bypass: bool,
-    },
+    Queue,
     Dnat(Rc<NatTo>),
     Snat(Rc<NatTo>),
     Masquerade(Rc<NatTo>),

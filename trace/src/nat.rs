@@ -187,11 +187,11 @@ impl Eval<'_> {
 /// What a NAT chain's flow means to the packet; `None` where the next chain is asked.
 fn fate_of(flow: Flow) -> Option<Fate> {
     Some(match flow {
-        Flow::Accept | Flow::Return | Flow::Queue { bypass: true } => return None,
+        Flow::Accept | Flow::Return => return None,
         Flow::Bound => Fate::Pass,
         Flow::Drop(cause) => Fate::Drop(cause),
         Flow::Reject(with) => Fate::Reject(with),
-        Flow::Queue { bypass: false } => Fate::Queue,
+        Flow::Queue => Fate::Queue,
         Flow::Unknown(why) => Fate::Unknown(why),
     })
 }

@@ -217,7 +217,7 @@ impl Eval<'_> {
             End::Accept => (Did::Accept, Ended::Flow(Flow::Accept)),
             End::Drop => (Did::Drop, Ended::Flow(Flow::Drop(Cause::RuleDrops))),
             End::Return => (Did::Return, Ended::Flow(Flow::Return)),
-            End::Queue { bypass } => (Did::Queue, Ended::Flow(Flow::Queue { bypass })),
+            End::Queue => (Did::Queue, Ended::Flow(Flow::Queue)),
             End::Reject(reject) => {
                 let with = reject_of(state.family, reject);
                 (Did::Reject(with), Ended::Flow(Flow::Reject(with)))
@@ -277,7 +277,7 @@ fn verdict_of(hit: Option<Option<Data>>, set: &Rc<str>) -> Option<End> {
             Verdict::Accept => Some(End::Accept),
             Verdict::Drop => Some(End::Drop),
             Verdict::Return => Some(End::Return),
-            Verdict::Queue => Some(End::Queue { bypass: false }),
+            Verdict::Queue => Some(End::Queue),
             Verdict::Jump(chain) => Some(End::Jump(chain.as_ref().into())),
             Verdict::Goto(chain) => Some(End::Goto(chain.as_ref().into())),
             Verdict::Continue | Verdict::Break => None,

@@ -48,7 +48,8 @@ impl Eval<'_> {
             Test::In { value, within } => match self.load(state, value) {
                 Loaded::Segs(segs) => match &segs[..] {
                     [Seg::Known(bytes)] => Some(within.contains(number(bytes))),
-                    _ => None,
+                    [_] => None,
+                    _ => differs(&segs, within.single()?).then_some(false),
                 },
                 Loaded::Absent => Some(false),
                 Loaded::Parts(_) | Loaded::Unknown(_) => None,
@@ -182,14 +183,24 @@ impl Eval<'_> {
         match seg {
             Seg::Known(bytes) => vec![(state, within.contains(number(bytes)))],
             Seg::Vague {
-                first, last, why, ..
+                first,
+                last,
+                why,
+                by_chance,
+                ..
             } => {
                 let range = Ranges::span(*first, *last);
                 let inside = range.and(within);
                 if inside == range || inside.is_empty() {
                     return vec![(state, !inside.is_empty())];
                 }
-                self.fork(state, &by_chance(&range, &inside, why))
+                let doubt = Doubt::Gap((*why).into());
+                let doubt = if *by_chance {
+                    chance(&range, &inside, why)
+                } else {
+                    doubt
+                };
+                self.fork(state, &doubt)
             }
             Seg::Free(free) => {
                 if let Some(values) = free.preimage(within) {
@@ -362,7 +373,7 @@ pub(crate) fn by_part(
 }
 
 /// A value that is any of `range`, all as likely: how likely it is one of `inside`.
-pub(crate) fn by_chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
+pub(crate) fn chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
     let count = |ranges: &Ranges| -> Option<u32> {
         let sum: u128 = ranges
             .as_slice()
@@ -375,6 +386,20 @@ pub(crate) fn by_chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
         (Some(all), Some(some)) => Doubt::Chance(f64::from(some) / f64::from(all)),
         _ => Doubt::Gap(why.into()),
     }
+}
+
+/// Whether a known part of the value is not what the exact value has there.
+fn differs(segs: &[Seg], wanted: u128) -> bool {
+    let mut left: usize = segs.iter().map(Seg::len).sum();
+    segs.iter().any(|seg| {
+        left -= seg.len();
+        let part = (wanted >> (left * 8)) & mask_of(seg.len());
+        match seg {
+            Seg::Known(bytes) => number(bytes) != part,
+            Seg::Free(_) => false,
+            Seg::Vague { first, last, .. } => !(*first..=*last).contains(&part),
+        }
+    })
 }
 
 fn mask_of(bytes: usize) -> u128 {
@@ -419,6 +444,7 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                 first: low,
                 last: high,
                 why,
+                by_chance,
                 ..
             }) => {
                 if *high < first || *low > last {
@@ -427,7 +453,11 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                 if *low < first || *high > last {
                     let range = Ranges::span(*low, *high);
                     let inside = range.and(&Ranges::span(first, last));
-                    cover.doubt = Some(by_chance(&range, &inside, why));
+                    cover.doubt = Some(if *by_chance {
+                        chance(&range, &inside, why)
+                    } else {
+                        Doubt::Gap((*why).into())
+                    });
                 }
             }
             Err(why) => cover.doubt = Some(Doubt::Gap(why.clone())),

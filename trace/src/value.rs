@@ -19,12 +19,14 @@ pub(crate) enum Dim {
 pub(crate) enum Seg {
     Known(Vec<u8>),
     Free(Free),
-    /// So many bytes; a number from the first to the last, and why it is not known.
+    /// So many bytes; a number from the first to the last, and why it is not known. By chance
+    /// where the kernel picks it at random.
     Vague {
         len: usize,
         first: u128,
         last: u128,
         why: &'static str,
+        by_chance: bool,
     },
 }
 
@@ -84,13 +86,14 @@ impl Seg {
     }
 
     /// Any number of so many bytes.
-    fn vague(len: usize, why: &'static str) -> Self {
+    pub(crate) fn vague(len: usize, why: &'static str) -> Self {
         let last = highest(u32::try_from(len).unwrap_or(16));
         Self::Vague {
             len,
             first: 0,
             last,
             why,
+            by_chance: false,
         }
     }
 
@@ -175,7 +178,7 @@ fn expand(fixed: u128, free: u128, found: &mut Vec<(u128, u128)>) -> Option<()> 
         (1 << run) - 1
     };
     let high = free & !low;
-    if high.count_ones() > 12 {
+    if high.count_ones() > 16 {
         return None;
     }
     let mut bits = 0_u128;

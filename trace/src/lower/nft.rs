@@ -171,7 +171,7 @@ impl Lowering<'_> {
                 self.ops.push(Op::End(End::Redirect(to.into())));
             }
             Expr::Reject(reject) => self.ops.push(Op::End(End::Reject(*reject))),
-            Expr::Queue { bypass, .. } => self.ops.push(Op::End(End::Queue { bypass: *bypass })),
+            Expr::Queue { .. } => self.ops.push(Op::End(End::Queue)),
             Expr::Notrack => self.ops.push(Op::Do(Effect::Notrack)),
             Expr::Pass(_) => {}
             Expr::Match(matched) => self.ops.extend(xt::test(matched).map(Op::Test)),
@@ -501,7 +501,7 @@ impl Lowering<'_> {
             Verdict::Return => End::Return,
             Verdict::Jump(chain) => End::Jump(chain.as_ref().into()),
             Verdict::Goto(chain) => End::Goto(chain.as_ref().into()),
-            Verdict::Queue => End::Queue { bypass: false },
+            Verdict::Queue => End::Queue,
             Verdict::Continue | Verdict::Break => return,
         };
         self.ops.push(Op::End(end));

@@ -49,7 +49,7 @@ pub(super) fn target(target: &Target) -> Option<Op> {
             }));
         }
         Target::Notrack => return Some(Op::Do(Effect::Notrack)),
-        Target::Queue { bypass, .. } => End::Queue { bypass: *bypass },
+        Target::Queue { .. } => End::Queue,
         Target::Gap { name, options } => {
             End::Gap(format!("target {name} {options} is not modelled").into())
         }
