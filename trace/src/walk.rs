@@ -1,9 +1,9 @@
 //! A connection from its first packet on: the request, the answer, the last packet of the
 //! handshake, and what the client makes of it.
 
-use std::rc::Rc;
+mod back;
 
-use std::net::IpAddr;
+use std::rc::Rc;
 
 use host::xt::RejectWith;
 use net::{Family, Proto, addr_bits};
@@ -13,11 +13,9 @@ use crate::deliver::Taker;
 use crate::end::{End, Facts};
 use crate::errno;
 use crate::eval::Eval;
-use crate::journey::{Landing, Landings};
-use crate::packet::{Fact, Kind, State, Tracking, User, Way};
-use crate::route::Key;
-use crate::routing::{is_in_send, is_strict, ports_of};
-use crate::ways::Ways;
+use crate::journey::Landing;
+use crate::packet::{Fact, Kind, State, Tracking, User};
+use crate::routing::{is_in_send, is_strict};
 
 /// Where an answer ends up.
 enum Reach {
@@ -354,110 +352,6 @@ impl Walk<'_, '_> {
             self.ends.push(facts.complete(end));
         }
     }
-
-    /// Routes a packet made here and sends it out.
-    fn send(&mut self, state: State) -> Vec<(State, Landing)> {
-        let packet = &state.packet;
-        let chosen = match &packet.src {
-            Fact::Unknown(_) => None,
-            known => Some(known.clone()),
-        };
-        let key = Key {
-            dst: packet.dst.clone(),
-            src: chosen,
-            iif: None,
-            oif: packet.device,
-            mark: packet.mark,
-            proto: Some(packet.proto),
-            ports: ports_of(packet),
-        };
-        let mut landed = Vec::new();
-        for (state, way) in self.eval.route_out(state, &key) {
-            let ways = match (&state.packet.src, &way) {
-                (Fact::Unknown(_), Ok(chosen)) => {
-                    let source = chosen.source;
-                    vec![(with_source(state, source), way)]
-                }
-                (Fact::Unknown(_), Err(_)) if state.family == Family::V6 => {
-                    self.ask_again(state, &key, way)
-                }
-                _ => vec![(state, way)],
-            };
-            for (state, way) in ways {
-                self.set_out(state, way, &mut landed);
-            }
-        }
-        landed
-    }
-
-    /// IPv6 picks a source where there is no way without one, and asks again with it
-    /// (ip6_output.c, ip6_dst_lookup_tail).
-    fn ask_again(&mut self, state: State, key: &Key, way: Routed) -> Ways<Routed> {
-        let dst = state.ip(&state.packet.dst);
-        let source = dst.and_then(|dst| self.eval.select_source_v6(None, dst));
-        let Some(source) = source else {
-            return vec![(state, way)];
-        };
-        let state = with_source(state, Some(source));
-        let key = Key {
-            src: Some(state.packet.src.clone()),
-            ..key.clone()
-        };
-        self.eval.route_out(state, &key)
-    }
-
-    fn set_out(&mut self, mut state: State, way: Routed, landed: &mut Landings) {
-        match way {
-            Ok(way) => {
-                state.packet.way = Some(way);
-                landed.extend(self.eval.go_out(state));
-            }
-            Err(cause) => {
-                state.note(Stage::Routing, None, Did::Stops(cause.clone()));
-                landed.push((state, Landing::Lost { cause, hook: None }));
-            }
-        }
-    }
-
-    /// Sends an answer made here to the client.
-    fn send_back(&mut self, mut answer: State) -> Vec<(State, Reach)> {
-        answer.note(Stage::Start, None, Did::AnswerStarts);
-        let landed = self.send(answer);
-        let reach = |(state, landing): (State, Landing)| {
-            let reach = self.reach(&state, landing);
-            (state, reach)
-        };
-        landed.into_iter().map(reach).collect()
-    }
-
-    /// Whether an answer that landed is one the client takes.
-    fn reach(&self, state: &State, landing: Landing) -> Reach {
-        let arrived = match landing {
-            Landing::Here => self.entry.iif.is_none(),
-            Landing::Left { .. } => self.entry.iif.is_some(),
-            Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => {
-                return Reach::Lost(cause);
-            }
-            Landing::Rejected { with, .. } => return Reach::Lost(Cause::RuleRejects(with)),
-            Landing::Queued => {
-                return Reach::Unknown("a program in user space decides (NFQUEUE)".into());
-            }
-            Landing::Unknown(why) => return Reach::Unknown(why),
-        };
-        let to = self.eval.question.to;
-        let packet = &state.packet;
-        let is_error = matches!(packet.kind, Kind::IcmpError(..));
-        let from_asked = state.ip(&packet.src) == Some(to.addr)
-            && state.known_port(&packet.sport) == Some(to.port);
-        let to_client = packet.dst == self.entry.source
-            || (state.known_addr(&packet.dst).is_some()
-                && state.known_addr(&packet.dst) == state.known_addr(&self.entry.source));
-        if arrived && to_client && (is_error || from_asked) {
-            Reach::Arrives
-        } else {
-            Reach::Lost(Cause::WrongSource)
-        }
-    }
 }
 
 /// An error that the kernel sends to a client.
@@ -470,16 +364,6 @@ struct Refused {
     cause: Cause,
     /// The link it has to leave by.
     device: Option<u32>,
-}
-
-/// What routing a packet made here gives.
-type Routed = Result<Way, Cause>;
-
-fn with_source(mut state: State, source: Option<IpAddr>) -> State {
-    if let Some(source) = source {
-        state.packet.src = Fact::Known(addr_bits(source));
-    }
-    state
 }
 
 /// The packet that goes back: ends swapped, the connection kept.

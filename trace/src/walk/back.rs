@@ -1,0 +1,129 @@
+//! What goes back to the client: how it is routed, and whether the client takes it.
+
+use std::net::IpAddr;
+
+use net::{Family, addr_bits};
+
+use super::{Reach, Walk};
+use crate::answer::{Cause, Did, Stage};
+use crate::journey::{Landing, Landings};
+use crate::packet::{Fact, Kind, State, Way};
+use crate::route::Key;
+use crate::routing::ports_of;
+use crate::ways::Ways;
+
+impl Walk<'_, '_> {
+    /// Routes a packet made here and sends it out.
+    pub(super) fn send(&mut self, state: State) -> Vec<(State, Landing)> {
+        let packet = &state.packet;
+        let chosen = match &packet.src {
+            Fact::Unknown(_) => None,
+            known => Some(known.clone()),
+        };
+        let key = Key {
+            dst: packet.dst.clone(),
+            src: chosen,
+            iif: None,
+            oif: packet.device,
+            mark: packet.mark,
+            proto: Some(packet.proto),
+            ports: ports_of(packet),
+        };
+        let mut landed = Vec::new();
+        for (state, way) in self.eval.route_out(state, &key) {
+            let ways = match (&state.packet.src, &way) {
+                (Fact::Unknown(_), Ok(chosen)) => {
+                    let source = chosen.source;
+                    vec![(with_source(state, source), way)]
+                }
+                (Fact::Unknown(_), Err(_)) if state.family == Family::V6 => {
+                    self.ask_again(state, &key, way)
+                }
+                _ => vec![(state, way)],
+            };
+            for (state, way) in ways {
+                self.set_out(state, way, &mut landed);
+            }
+        }
+        landed
+    }
+
+    /// IPv6 picks a source where there is no way without one, and asks again with it
+    /// (ip6_output.c, ip6_dst_lookup_tail).
+    fn ask_again(&mut self, state: State, key: &Key, way: Routed) -> Ways<Routed> {
+        let dst = state.ip(&state.packet.dst);
+        let source = dst.and_then(|dst| self.eval.select_source_v6(None, dst));
+        let Some(source) = source else {
+            return vec![(state, way)];
+        };
+        let state = with_source(state, Some(source));
+        let key = Key {
+            src: Some(state.packet.src.clone()),
+            ..key.clone()
+        };
+        self.eval.route_out(state, &key)
+    }
+
+    fn set_out(&mut self, mut state: State, way: Routed, landed: &mut Landings) {
+        match way {
+            Ok(way) => {
+                state.packet.way = Some(way);
+                landed.extend(self.eval.go_out(state));
+            }
+            Err(cause) => {
+                state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                landed.push((state, Landing::Lost { cause, hook: None }));
+            }
+        }
+    }
+
+    /// Sends an answer made here to the client.
+    pub(super) fn send_back(&mut self, mut answer: State) -> Vec<(State, Reach)> {
+        answer.note(Stage::Start, None, Did::AnswerStarts);
+        let landed = self.send(answer);
+        let reach = |(state, landing): (State, Landing)| {
+            let reach = self.reach(&state, landing);
+            (state, reach)
+        };
+        landed.into_iter().map(reach).collect()
+    }
+
+    /// Whether an answer that landed is one the client takes.
+    pub(super) fn reach(&self, state: &State, landing: Landing) -> Reach {
+        let arrived = match landing {
+            Landing::Here => self.entry.iif.is_none(),
+            Landing::Left { .. } => self.entry.iif.is_some(),
+            Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => {
+                return Reach::Lost(cause);
+            }
+            Landing::Rejected { with, .. } => return Reach::Lost(Cause::RuleRejects(with)),
+            Landing::Queued => {
+                return Reach::Unknown("a program in user space decides (NFQUEUE)".into());
+            }
+            Landing::Unknown(why) => return Reach::Unknown(why),
+        };
+        let to = self.eval.question.to;
+        let packet = &state.packet;
+        let is_error = matches!(packet.kind, Kind::IcmpError(..));
+        let from_asked = state.ip(&packet.src) == Some(to.addr)
+            && state.known_port(&packet.sport) == Some(to.port);
+        let to_client = packet.dst == self.entry.source
+            || (state.known_addr(&packet.dst).is_some()
+                && state.known_addr(&packet.dst) == state.known_addr(&self.entry.source));
+        if arrived && to_client && (is_error || from_asked) {
+            Reach::Arrives
+        } else {
+            Reach::Lost(Cause::WrongSource)
+        }
+    }
+}
+
+/// What routing a packet made here gives.
+type Routed = Result<Way, Cause>;
+
+fn with_source(mut state: State, source: Option<IpAddr>) -> State {
+    if let Some(source) = source {
+        state.packet.src = Fact::Known(addr_bits(source));
+    }
+    state
+}
