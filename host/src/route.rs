@@ -119,3 +119,37 @@ pub struct RoutingRule {
     /// What it does.
     pub action: RoutingAction,
 }
+
+impl RoutingRule {
+    /// A rule for every packet of a family: looks it up in a table.
+    pub fn lookup(family: Family, priority: u32, table: u32) -> Self {
+        Self {
+            family,
+            priority,
+            inverted: false,
+            src: None,
+            dst: None,
+            iif: None,
+            oif: None,
+            mark: None,
+            tos: 0,
+            proto: None,
+            sport: None,
+            dport: None,
+            uid: None,
+            suppress_prefix_len: None,
+            suppress_group: None,
+            action: RoutingAction::Table(table),
+        }
+    }
+
+    /// The rules a kernel starts with (fib_rules.c, fib6_rules.c).
+    pub fn defaults(family: Family) -> Vec<Self> {
+        let tables: &[(u32, u32)] = match family {
+            Family::V4 => &[(0, 255), (32766, 254), (32767, 253)],
+            Family::V6 => &[(0, 255), (32766, 254)],
+        };
+        let rule = |&(priority, table): &(u32, u32)| Self::lookup(family, priority, table);
+        tables.iter().map(rule).collect()
+    }
+}

@@ -45,33 +45,6 @@ pub(crate) enum Refusal {
     Prohibit,
 }
 
-/// The rules a kernel starts with.
-fn default_rules(family: Family) -> Vec<RoutingRule> {
-    let tables: &[(u32, u32)] = match family {
-        Family::V4 => &[(0, 255), (32766, 254), (32767, 253)],
-        Family::V6 => &[(0, 255), (32766, 254)],
-    };
-    let rule = |&(priority, table): &(u32, u32)| RoutingRule {
-        family,
-        priority,
-        inverted: false,
-        src: None,
-        dst: None,
-        iif: None,
-        oif: None,
-        mark: None,
-        tos: 0,
-        proto: None,
-        sport: None,
-        dport: None,
-        uid: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        action: RoutingAction::Table(table),
-    };
-    tables.iter().map(rule).collect()
-}
-
 /// Routes of one table, the most specific first.
 pub(crate) fn ordered(host: &host::Host, family: Family, table: u32) -> Vec<&Route> {
     let of_table = |route: &&Route| route.table == table && route.dst.family() == family;
@@ -92,7 +65,7 @@ impl<'h> Eval<'h> {
             .cloned()
             .collect();
         let rules = if given.is_empty() {
-            default_rules(family)
+            RoutingRule::defaults(family)
         } else {
             given
         };

@@ -191,24 +191,7 @@ mod tests {
 
     #[test]
     fn rules_of_ipv6_are_told_by_what_they_lack() {
-        let rule = |priority| RoutingRule {
-            family: Family::V4,
-            priority,
-            inverted: false,
-            src: None,
-            dst: None,
-            iif: None,
-            oif: None,
-            mark: None,
-            tos: 0,
-            proto: None,
-            sport: None,
-            dport: None,
-            uid: None,
-            suppress_prefix_len: None,
-            suppress_group: None,
-            action: host::RoutingAction::Table(254),
-        };
+        let rule = |priority| RoutingRule::lookup(Family::V4, priority, 254);
         let v6_file = Path::new("ip-6-rule.json");
         assert_eq!(family(&[rule(0), rule(32766)], v6_file), Family::V6);
         assert_eq!(family(&[rule(0), rule(32767)], v6_file), Family::V4);

@@ -14,42 +14,16 @@ pub(super) fn ip_rules(text: &str) -> Result<Vec<RoutingRule>, String> {
         let read = rule(line).ok_or_else(|| format!("`{line}` is no routing rule"))?;
         rules.push(read);
     }
-    for (family, priority, table) in [
-        (Family::V4, 0, 255),
-        (Family::V4, 32766, 254),
-        (Family::V4, 32767, 253),
-        (Family::V6, 0, 255),
-        (Family::V6, 32766, 254),
-    ] {
-        let mut rule = plain(family, priority);
-        rule.action = RoutingAction::Table(table);
+    let defaults = [Family::V4, Family::V6]
+        .into_iter()
+        .flat_map(RoutingRule::defaults);
+    for rule in defaults {
         if !rules.contains(&rule) {
             rules.push(rule);
         }
     }
     rules.sort_by_key(|rule| rule.priority);
     Ok(rules)
-}
-
-fn plain(family: Family, priority: u32) -> RoutingRule {
-    RoutingRule {
-        family,
-        priority,
-        inverted: false,
-        src: None,
-        dst: None,
-        iif: None,
-        oif: None,
-        mark: None,
-        tos: 0,
-        proto: None,
-        sport: None,
-        dport: None,
-        uid: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        action: RoutingAction::Nop,
-    }
 }
 
 fn rule(line: &str) -> Option<RoutingRule> {
@@ -59,7 +33,10 @@ fn rule(line: &str) -> Option<RoutingRule> {
         None => (Family::V4, line),
     };
     let (priority, rest) = line.split_once(':')?;
-    let mut rule = plain(family, priority.parse().ok()?);
+    let mut rule = RoutingRule {
+        action: RoutingAction::Nop,
+        ..RoutingRule::lookup(family, priority.parse().ok()?, 0)
+    };
     let mut words = rest.split_whitespace();
     while let Some(word) = words.next() {
         match word {
@@ -114,7 +91,8 @@ mod tests {
         let of_v4 = rules.iter().filter(|rule| rule.family == Family::V4);
         let priorities: Vec<u32> = of_v4.map(|rule| rule.priority).collect();
         assert_eq!(priorities, [0, 100, 32766, 32767]);
-        let mut expected = plain(Family::V4, 100);
+        let mut expected = RoutingRule::lookup(Family::V4, 100, 0);
+        expected.action = RoutingAction::Nop;
         expected.mark = Some((1, 15));
         expected.action = RoutingAction::Table(7);
         assert!(rules.contains(&expected));
