@@ -15,6 +15,7 @@ impl Holder {
         let mut holder = Self {
             name: name.to_owned(),
             pid,
+            gid: None,
             pod_uid: None,
             container: None,
             unit: None,

@@ -80,6 +80,9 @@ pub struct Owner {
     pub pid: u32,
     /// That process's `comm`: at most 15 bytes, chosen by the process itself.
     pub name: String,
+    /// Its group id (the one files are made with), where it could be read.
+    #[serde(default)]
+    pub gid: Option<u32>,
     /// Its cgroup path, as `/proc/PID/cgroup` has it; empty if it could not be read.
     pub cgroup: String,
 }

@@ -55,6 +55,8 @@ pub struct Holder {
     pub name: String,
     /// Its process id; absent where only a name was given.
     pub pid: Option<u32>,
+    /// Its group id.
+    pub gid: Option<u32>,
     /// The UID of the pod it belongs to, from its cgroup.
     pub pod_uid: Option<String>,
     /// The container id, from its cgroup.

@@ -604,6 +604,7 @@ fn a_holder_is_known_by_process_or_else_by_cgroup() {
     let dns = Holder {
         name: String::new(),
         pid: None,
+        gid: None,
         pod_uid: None,
         container: None,
         unit: Some("dns.service".into()),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use host::RouteKind;
 use host::nft::{FibFlags, FibResult};
-use net::{Family, Prefix, Proto, addr_bits};
+use net::{Family, Prefix, addr_bits};
 
 use crate::eval::Eval;
 use crate::packet::State;
@@ -196,7 +196,7 @@ impl Eval<'_> {
     /// (nft_fib_ipv6.c, __nft_fib6_eval_type).
     fn type_parts_v6(&mut self, state: &State, flags: FibFlags) -> Vec<(Ranges, u32)> {
         let device = device_of(state, flags);
-        let key = fib_key(state, flags, Some(state.packet.proto));
+        let key = fib_key(state, flags);
         let dst = key.dst.clone();
         let on_device = |addr: Option<IpAddr>| {
             let mut own = self.host.addresses.iter();
@@ -237,7 +237,7 @@ impl Eval<'_> {
             return vec![(state.addr.clone(), packet.iif.unwrap_or(0))];
         }
         let device = device_of(state, flags);
-        let key = fib_key(state, flags, None);
+        let key = fib_key(state, flags);
         let found = self.fib_lookup(state.clone(), &key);
         let over = |way: &Found| match way {
             Found::Route(route, hop) if route.kind == RouteKind::Unicast => match device {
@@ -266,7 +266,7 @@ fn device_of(state: &State, flags: FibFlags) -> Option<u32> {
 }
 
 /// What `fib` looks up: one address, with the other as its source.
-fn fib_key(state: &State, flags: FibFlags, proto: Option<Proto>) -> Key {
+fn fib_key(state: &State, flags: FibFlags) -> Key {
     let packet = &state.packet;
     let by_source = flags.has(FibFlags::SADDR);
     let (dst, src) = if by_source {
@@ -285,7 +285,7 @@ fn fib_key(state: &State, flags: FibFlags, proto: Option<Proto>) -> Key {
         } else {
             0
         },
-        proto,
+        proto: Some(packet.proto),
         ports: None,
     }
 }

@@ -313,6 +313,7 @@ impl Eval<'_> {
         let entry = Entry {
             iif: Some(iif),
             source: Fact::Client,
+            way: None,
         };
         let (mut ends, state) = self.past_gaps(state, Some(iif));
         ends.extend(self.connect(state, entry));
@@ -406,10 +407,11 @@ impl Eval<'_> {
         state.note(Stage::Start, None, Did::Sent { source });
         self.note_way(&mut state, &way);
         let oif = way.oif;
-        state.packet.way = Some(way);
+        state.packet.way = Some(way.clone());
         let entry = Entry {
             iif: None,
             source: Fact::Client,
+            way: Some(way),
         };
         let (mut ends, state) = self.past_gaps(state, Some(oif));
         ends.extend(self.connect(state, entry));

@@ -26,12 +26,15 @@ impl Eval<'_> {
             Field::SkUid => match packet.user {
                 User::Nobody => Loaded::Absent,
                 User::Client => Loaded::known(&self.question.user.0.to_ne_bytes()),
-                User::Server(uid) => Loaded::known(&uid.to_ne_bytes()),
+                User::Server(uid, _) => Loaded::known(&uid.to_ne_bytes()),
             },
             Field::SkGid => match packet.user {
                 User::Nobody => Loaded::Absent,
                 User::Client => Loaded::known(&self.question.user.1.to_ne_bytes()),
-                User::Server(_) => Loaded::Unknown("the group of the server's process".into()),
+                User::Server(_, Some(gid)) => Loaded::known(&gid.to_ne_bytes()),
+                User::Server(_, None) => {
+                    Loaded::Unknown("the group of the server's process".into())
+                }
             },
             Field::PktType => Loaded::known(&[0]),
             Field::Iif | Field::IifName | Field::IifType | Field::IifGroup => {

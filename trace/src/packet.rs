@@ -44,8 +44,8 @@ pub(crate) enum User {
     Nobody,
     /// The client asked about.
     Client,
-    /// A server here, run by this user.
-    Server(u32),
+    /// A server here, run by this user and, where known, this group.
+    Server(u32, Option<u32>),
 }
 
 /// The way on that routing chose.

@@ -181,7 +181,7 @@ impl<'h> Eval<'h> {
         let user = rule.uid.is_none_or(|(first, last)| {
             let uid = match state.packet.user {
                 User::Client => self.question.user.0,
-                User::Server(uid) => uid,
+                User::Server(uid, _) => uid,
                 User::Nobody => 0,
             };
             (first..=last).contains(&uid)
@@ -258,7 +258,14 @@ fn alive<'h>(route: &'h Route, key: &Key) -> impl Iterator<Item = &'h NextHop> {
 
 /// What a route gives for a look-up; `None` where it does not count.
 fn usable<'h>(route: &'h Route, key: &Key) -> Option<Found<'h>> {
-    if route.tos != 0 {
+    // IPv6 hangs routes that refuse on the loopback link: where another link is asked for they
+    // do not count (ip6_route.c).
+    let refuses = matches!(
+        route.kind,
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+    );
+    let elsewhere = refuses && key.oif.is_some() && route.dst.family() == Family::V6;
+    if route.tos != 0 || elsewhere {
         return None;
     }
     Some(match route.kind {

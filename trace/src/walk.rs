@@ -14,7 +14,7 @@ use crate::end::{End, Facts};
 use crate::errno;
 use crate::eval::Eval;
 use crate::journey::Landing;
-use crate::packet::{Fact, Kind, State, Tracking, User};
+use crate::packet::{Fact, Kind, State, Tracking, User, Way};
 use crate::routing::{is_in_send, is_strict};
 
 /// Where an answer ends up.
@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) iif: Option<u32>,
     /// Its address as the packet has it.
     pub(crate) source: Fact,
+    /// The way its socket keeps, for a process here.
+    pub(crate) way: Option<Way>,
 }
 
 impl Eval<'_> {
@@ -158,6 +160,7 @@ impl Walk<'_, '_> {
             RejectWith::Icmp(code) => Kind::IcmpError(3, code),
             RejectWith::Icmp6(code) => Kind::IcmpError(1, code),
         };
+        let iif = state.packet.iif;
         let mut answer = answer_to(state, kind);
         answer.tracking = tracking;
         answer.packet.user = User::Nobody;
@@ -173,9 +176,24 @@ impl Walk<'_, '_> {
             addr.is_loopback() || self.eval.host.addresses.iter().any(|own| own.addr == addr)
         });
         if !own {
-            answer.packet.src = Fact::Unknown("the source of an ICMP error");
+            answer.packet.src = self.error_source(&answer, iif);
         }
         answer
+    }
+
+    /// IPv6 takes an address of the link that the packet came in on (icmp.c, icmp6_send); IPv4
+    /// the one that the way back gives.
+    fn error_source(&self, answer: &State, iif: Option<u32>) -> Fact {
+        let dst = answer.ip(&answer.packet.dst).or_else(|| {
+            let first = answer.addr.as_slice().first();
+            first.map(|&(first, _)| net::addr_of(answer.family, first))
+        });
+        let iif = iif.filter(|link| answer.family == Family::V6 && *link != self.eval.loopback());
+        let chosen = iif
+            .zip(dst)
+            .and_then(|(iif, dst)| self.eval.select_source_v6(Some(iif), dst));
+        let unknown = Fact::Unknown("the source of an ICMP error");
+        chosen.map_or(unknown, |addr| Fact::Known(addr_bits(addr)))
     }
 
     /// At the sockets: somebody takes it, or the kernel refuses.
@@ -240,8 +258,9 @@ impl Walk<'_, '_> {
     /// A server here has the request: its answer, and the client's last packet.
     fn served(&mut self, state: State, server: Server) {
         let request = state.clone();
+        let group = server.socket.holder.as_ref().and_then(|holder| holder.gid);
         let mut answer = answer_to(state, Kind::Answer);
-        answer.packet.user = User::Server(server.socket.uid);
+        answer.packet.user = User::Server(server.socket.uid, group);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
         answer.packet.device = server.socket.device;
         let reached = self.send_back(answer);
@@ -312,9 +331,11 @@ impl Walk<'_, '_> {
             None => (User::Client, false),
         };
         ack.note(Stage::Start, None, Did::AckStarts);
-        let landed = match self.entry.iif {
-            Some(_) => self.eval.come_in(ack),
-            None => self.send(ack),
+        let landed = if self.entry.iif.is_some() {
+            self.eval.come_in(ack)
+        } else {
+            ack.packet.way.clone_from(&self.entry.way);
+            self.eval.go_out(ack)
         };
         for (state, landing) in landed {
             let same = same_end(&state, facts.request);

@@ -159,7 +159,11 @@ impl Holders {
         if let Some(owner) = owner {
             let own = owner.cgroup.as_str();
             let path = if own.is_empty() { path } else { own };
-            return Some(Holder::from_cgroup(&owner.name, Some(owner.pid), path));
+            let holder = Holder::from_cgroup(&owner.name, Some(owner.pid), path);
+            return Some(Holder {
+                gid: owner.gid,
+                ..holder
+            });
         }
         let holder = Holder::from_cgroup("", None, path);
         let tells = holder.pod_uid.is_some() || holder.container.is_some() || holder.unit.is_some();

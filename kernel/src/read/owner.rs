@@ -134,12 +134,14 @@ impl Walk {
             .to_owned();
         let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         let cgroup = cgroup::of_process(&cgroup).to_owned();
+        let gid = files_group(pid);
         let is_shim = SHIMS.contains(&name.as_str());
         for inode in inodes {
             let owner = Owner {
                 inode,
                 pid,
                 name: name.clone(),
+                gid,
                 cgroup: cgroup.clone(),
             };
             if is_shim {
@@ -160,6 +162,13 @@ impl Walk {
         self.owners.sort_by_key(|owner| owner.inode);
         self.owners
     }
+}
+
+/// The group that files of a process are made with: the last of the four that proc(5) lists.
+fn files_group(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let groups = status.lines().find_map(|line| line.strip_prefix("Gid:"))?;
+    groups.split_ascii_whitespace().last()?.parse().ok()
 }
 
 /// All process ids that can be seen, lowest first.

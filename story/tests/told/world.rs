@@ -243,6 +243,7 @@ pub fn listener() -> Socket {
         holder: Some(Holder {
             name: "python3".to_owned(),
             pid: Some(16140),
+            gid: None,
             pod_uid: Some(UID.to_owned()),
             container: None,
             unit: None,
