@@ -104,7 +104,8 @@ mod tests {
             let found = world.findings("192.168.77.1:30584");
             found[0].fix.clone().unwrap().command
         };
-        assert_eq!(command(&world), None);
+        let edit = "kubectl -n default edit service nginx";
+        assert_eq!(command(&world).as_deref(), Some(edit));
         world.index = Some(0);
         assert_eq!(
             command(&world).unwrap(),

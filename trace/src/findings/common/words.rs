@@ -171,10 +171,12 @@ pub(crate) fn give_way(sight: &Sight<'_>, service: &ServiceName) -> Fix {
     let other = match &command {
         Some(_) => "give the Service another NodePort".to_owned(),
         None => format!(
-            "give the Service another NodePort: {free} instead of {}",
+            "give the Service the NodePort {free} instead of {}",
             to.port
         ),
     };
+    // Which of its ports to patch is not known: whoever edits it sees that.
+    let command = command.or_else(|| kubectl(service, "edit", ""));
     let say = format!("{other}\n{free} is free on this host and held by no Service");
     Fix { say, command }
 }
