@@ -4,11 +4,12 @@ mod free;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use host::xt::{MaskedAddr, Match, Target};
-use host::{Host, RuleBody};
+use host::{Chain, Host, Rule, RuleBody};
 use net::{Family, Prefix, Proto, ServiceName};
 use service::Catalog;
 use service::api::Objects;
@@ -145,33 +146,64 @@ fn places(objects: &Objects) -> BTreeMap<ServiceName, usize> {
 }
 
 /// The range of the cluster's pods as kube-proxy's rules have it: `KUBE-SERVICES ! -s RANGE …
-/// -j KUBE-MARK-MASQ` up to 1.20, `KUBE-SVC-… ! -s RANGE …` later.
+/// -j KUBE-MARK-MASQ` up to 1.20, `KUBE-SVC-… ! -s RANGE …` later, and in its nftables mode
+/// `service-… ip saddr != RANGE jump mark-for-masquerade`.
 fn by_rules(host: &Host) -> Vec<Prefix> {
-    let nat = host
-        .ruleset
-        .tables
-        .iter()
-        .filter(|table| table.name == "nat");
-    let chains = nat.flat_map(|table| &table.chains);
-    let ours = chains.filter(|c| c.name == "KUBE-SERVICES" || c.name.starts_with("KUBE-SVC-"));
+    let tables = host.ruleset.tables.iter();
+    let proxies = tables.filter(|table| table.name == "nat" || table.name == "kube-proxy");
+    let is_ours = |chain: &&Chain| {
+        let starts = ["KUBE-SVC-", "service-"];
+        chain.name == "KUBE-SERVICES" || starts.iter().any(|start| chain.name.starts_with(start))
+    };
+    let rules = proxies
+        .flat_map(|table| &table.chains)
+        .filter(is_ours)
+        .flat_map(|chain| &chain.rules);
     let mut ranges: Vec<Prefix> = Vec::new();
-    for rule in ours.flat_map(|chain| &chain.rules) {
-        let RuleBody::Xt(rule) = &rule.body else {
-            continue;
-        };
-        let masquerades =
-            matches!(&rule.target, Target::Jump(chain) if &**chain == "KUBE-MARK-MASQ");
-        let sources = rule.matches.iter().filter_map(|test| match test {
-            Match::Src(source) if masquerades && source.not => prefix(source.value),
-            _ => None,
-        });
-        for range in sources {
-            if !ranges.contains(&range) {
-                ranges.push(range);
-            }
+    for range in rules.flat_map(not_masqueraded) {
+        if !ranges.contains(&range) {
+            ranges.push(range);
         }
     }
     ranges
+}
+
+/// The sources that a rule does not mark for masquerading, where it marks all others.
+fn not_masqueraded(rule: &Rule) -> Vec<Prefix> {
+    match &rule.body {
+        RuleBody::Xt(rule) => {
+            let marks = matches!(&rule.target, Target::Jump(chain) if marks(chain));
+            let sources = rule.matches.iter().filter_map(|test| match test {
+                Match::Src(source) if marks && source.not => prefix(source.value),
+                _ => None,
+            });
+            sources.collect()
+        }
+        // Rules of iptables-nft that were read from the kernel are such expressions.
+        RuleBody::Nft(exprs) => {
+            let line = host::print::exprs_line(exprs);
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            if !words.windows(2).any(|w| w[0] == "jump" && marks(w[1])) {
+                return Vec::new();
+            }
+            let source = |words: &[&str]| match words {
+                ["ip" | "ip6", "saddr", "!=", range] => in_words(range),
+                _ => None,
+            };
+            words.windows(4).filter_map(source).collect()
+        }
+        RuleBody::Gap(_) => Vec::new(),
+    }
+}
+
+/// Whether a chain of kube-proxy's marks packets for masquerading.
+fn marks(chain: &str) -> bool {
+    chain == "KUBE-MARK-MASQ" || chain == "mark-for-masquerade"
+}
+
+fn in_words(range: &str) -> Option<Prefix> {
+    let one = |addr: IpAddr| Prefix::containing(addr, Family::of(addr).bits());
+    range.parse().ok().or_else(|| range.parse().ok().map(one))
 }
 
 fn prefix(addr: MaskedAddr) -> Option<Prefix> {
