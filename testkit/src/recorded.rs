@@ -103,11 +103,7 @@ pub fn node(rules: &str, stage: &str) -> Host {
         nft: true,
     };
     let assumed = trace::complete(&mut host);
-    assert_eq!(
-        assumed,
-        Vec::<String>::new(),
-        "nothing should have to be assumed"
-    );
+    assert_eq!(assumed, [], "nothing should have to be assumed");
     host
 }
 

@@ -3,18 +3,91 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use host::{Address, Host, Link, NextHop, Route, RouteKind};
-use net::{Family, Prefix, addr_of};
+use net::{Endpoint, Family, Prefix, addr_bits, addr_of};
+
+use crate::answer::{Answer, Cause, Did, From, Outcome, Step};
+
+/// Something taken for granted to have a whole host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumption {
+    about: About,
+    /// What, in one sentence.
+    pub text: String,
+}
+
+/// What an assumption is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    Addresses,
+    DefaultRoute,
+    Settings,
+}
+
+impl Assumption {
+    fn new(about: About, text: &str) -> Self {
+        let text = text.to_owned();
+        Self { about, text }
+    }
+
+    /// Whether it mattered for an answer about a host.
+    pub fn concerns(&self, host: &Host, answer: &Answer) -> bool {
+        let mut outcomes = answer.outcomes.iter();
+        match self.about {
+            About::Addresses => true,
+            About::DefaultRoute => {
+                let region = answer.region.prefixes();
+                let is_far = |prefix: &Prefix| !is_near(host, prefix.first(), prefix.last());
+                let is_remote = answer.from != From::Local;
+                is_remote && region.iter().any(is_far) || outcomes.any(|o| leads_far(host, o))
+            }
+            About::Settings => outcomes.any(|o| asks_settings(answer.from, o)),
+        }
+    }
+}
+
+/// Whether addresses are in the networks of this host.
+fn is_near(host: &Host, first: u128, last: u128) -> bool {
+    let mut networks = host.addresses.iter().map(|address| address.prefix);
+    networks.any(|network| network.first() <= first && last <= network.last())
+}
+
+/// Whether a connection goes on to addresses beyond the networks of this host.
+fn leads_far(host: &Host, outcome: &Outcome) -> bool {
+    let is_far = |to: &Endpoint| !is_near(host, addr_bits(to.addr), addr_bits(to.addr));
+    outcome.oif.is_some() && outcome.to.as_ref().is_some_and(is_far)
+}
+
+/// Whether kernel settings had a say: they let a packet through the host, or kept it from
+/// its way.
+fn asks_settings(from: From, outcome: &Outcome) -> bool {
+    let by_settings = |cause: &Cause| {
+        matches!(
+            cause,
+            Cause::ForwardingOff | Cause::ReversePath | Cause::Martian
+        )
+    };
+    let is_asked = |step: &Step| match &step.did {
+        Did::Routed { .. } => from != From::Local,
+        Did::Stops(cause) => by_settings(cause),
+        _ => false,
+    };
+    let request = outcome.request.min(outcome.steps.len());
+    let (request, later) = outcome.steps.split_at(request);
+    let is_stopped = |step: &Step| matches!(&step.did, Did::Stops(cause) if by_settings(cause));
+    request.iter().any(is_asked) || later.iter().any(is_stopped)
+}
 
 /// Fills in what a saved host lacks: a loopback link, links that addresses and routes name,
-/// local and connected routes, a default route. Each thing assumed is one sentence; a host
-/// that was read whole gains nothing.
-pub fn complete(host: &mut Host) -> Vec<String> {
+/// local and connected routes, a default route. Says what it assumed; a host that was read
+/// whole gains nothing.
+pub fn complete(host: &mut Host) -> Vec<Assumption> {
     let mut assumed = Vec::new();
     if !host.given.links {
         add_links(host);
     }
     if !host.given.addresses && host.addresses.is_empty() {
-        assumed.push("this host has no addresses but loopback: none were given".to_owned());
+        let text = "this host has no addresses but loopback: none were given";
+        assumed.push(Assumption::new(About::Addresses, text));
     }
     add_loopback(host);
     let missing = |host: &Host, family| {
@@ -29,11 +102,13 @@ pub fn complete(host: &mut Host) -> Vec<String> {
     if !host.given.routes {
         add_connected_routes(host);
         if add_default_route(host) {
-            assumed.push("a default route over the first link: no routes were given".to_owned());
+            let text = "a default route over the first link: no routes were given";
+            assumed.push(Assumption::new(About::DefaultRoute, text));
         }
     }
     if !host.given.sysctls {
-        assumed.push("the kernel's default settings: no sysctls were given".to_owned());
+        let text = "the kernel's default settings: no sysctls were given";
+        assumed.push(Assumption::new(About::Settings, text));
     }
     assumed
 }

@@ -1,9 +1,10 @@
 //! What runs at a hook: conntrack, NAT and base chains, one behind another.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use host::xt::RejectWith;
-use host::{Hook, Policy};
+use host::{Hook, Language, Policy};
 
 use crate::answer::{Cause, Did, RuleRef, Stage};
 use crate::chain::{Flow, Place, merged};
@@ -67,17 +68,30 @@ impl Eval<'_> {
     }
 
     fn order_unknown(&self, hook: Hook, items: &[Item]) -> String {
+        let tables = &self.host.ruleset.tables;
+        let languages = items.iter().filter_map(|item| match item {
+            Item::Chain((table, _)) => Some(tables[*table].language),
+            Item::Conntrack | Item::Nat => None,
+        });
+        let languages: BTreeSet<Language> = languages.collect();
         let name = |item: &Item| match item {
             Item::Conntrack => "conntrack".to_owned(),
             Item::Nat => "the NAT chains".to_owned(),
             Item::Chain((table, chain)) => {
-                let table = &self.host.ruleset.tables[*table];
-                format!("table {} chain {}", table.name, table.chains[*chain].name)
+                let table = &tables[*table];
+                let language = match table.language {
+                    _ if languages.len() < 2 => "",
+                    Language::Legacy => "legacy ",
+                    Language::Nft => "nft ",
+                };
+                let chain = &table.chains[*chain].name;
+                format!("{language}table {} chain {chain}", table.name)
             }
         };
         let names: Vec<String> = items.iter().map(name).collect();
         let names = names.join(" and ");
-        format!("which runs first in {hook:?} is not in a dump: {names} have one priority")
+        let hook = format!("{hook:?}").to_uppercase();
+        format!("which runs first in {hook} is not in a dump: {names} have one priority")
     }
 
     fn in_order(&mut self, state: State, hook: Hook, items: &[Item]) -> Ways<Fate> {

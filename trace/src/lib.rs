@@ -40,7 +40,7 @@ mod ways;
 pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,
 };
-pub use assume::complete;
+pub use assume::{Assumption, complete};
 pub use explore::{AskError, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use question::{Origin, Question};

@@ -8,11 +8,6 @@ use net::{Endpoint, Proto, ServiceName};
 
 use crate::answer::{Did, Step};
 
-/// The Service that the last telling step of a way belongs to.
-pub(crate) fn service(host: &Host, steps: &[Step]) -> Option<ServiceName> {
-    steps.iter().rev().find_map(|step| of_step(host, step))
-}
-
 /// The Service that a step belongs to, as its rule, its chain or the chain it leads to says.
 pub(crate) fn of_step(host: &Host, step: &Step) -> Option<ServiceName> {
     let at = step.rule.as_ref()?;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use host::{Gap, GapKind};
+use net::ServiceName;
 
-use crate::answer::{Answer, Cause, Client, From, Outcome, Region, RuleRef, Server, Verdict};
+use crate::answer::{Answer, Cause, Client, From, Outcome, Region, RuleRef, Server, Step, Verdict};
 use crate::end::End;
 use crate::eval::{Eval, Fork};
 use crate::owner;
@@ -287,6 +288,15 @@ impl Resolver<'_, '_> {
         }
     }
 
+    /// The Service in whose name a request was taken: the last that a rule, its chain or an
+    /// element it found tells.
+    fn service(&self, steps: &[Step]) -> Option<ServiceName> {
+        let (host, question) = (self.eval.host, self.eval.question);
+        let of_element = |step| owner::of_element(host, step, question.proto, question.to);
+        let mut back = steps.iter().rev();
+        back.find_map(|step| of_element(step).or_else(|| owner::of_step(host, step)))
+    }
+
     fn outcome(&self, out: &Out) -> Outcome {
         let end = &self.ends[out.end];
         let steps = end.state.steps();
@@ -297,6 +307,11 @@ impl Resolver<'_, '_> {
                 socket,
                 reached: false,
             })
+        };
+        // The steps tell one of the ways it may go, so the socket is that of this way.
+        let told = |server: Server| Server {
+            reached: known && server.reached,
+            ..server
         };
         let gap = |what: &Rc<str>| Gap {
             kind: GapKind::Rules,
@@ -313,8 +328,8 @@ impl Resolver<'_, '_> {
             oif: end.oif.clone().filter(|_| known),
             seen_source: end.seen_source.filter(|_| known),
             masquerade: known && end.masquerade,
-            server: end.server.clone().filter(|_| known).or_else(intended),
-            service: owner::service(self.eval.host, &steps[..end.request.min(steps.len())]),
+            server: end.server.clone().map(told).or_else(intended),
+            service: self.service(&steps[..end.request.min(steps.len())]),
             request: end.request.min(steps.len()),
             steps,
             gaps: out.gaps.iter().map(gap).collect(),

@@ -170,19 +170,20 @@ impl<'h> Eval<'h> {
             .into_iter()
             .map(|state| (state, Inbound::Lost(Cause::Martian)))
             .collect();
-        let Some(state) = state else { return decided };
-        let packet = &state.packet;
-        let key = Key {
-            dst: packet.dst.clone(),
-            src: Some(packet.src.clone()),
-            iif: packet.iif,
-            oif: packet.iif.filter(|_| is_strict(&state, &packet.dst)),
-            mark: packet.mark,
-            proto: Some(packet.proto),
-            ports: ports_of(packet),
-        };
-        for (state, found) in self.fib_lookup(state, &key) {
-            decided.extend(self.decide_in(state, &key, &found));
+        if let Some(state) = state {
+            let packet = &state.packet;
+            let key = Key {
+                dst: packet.dst.clone(),
+                src: Some(packet.src.clone()),
+                iif: packet.iif,
+                oif: packet.iif.filter(|_| is_strict(&state, &packet.dst)),
+                mark: packet.mark,
+                proto: Some(packet.proto),
+                ports: ports_of(packet),
+            };
+            for (state, found) in self.fib_lookup(state, &key) {
+                decided.extend(self.decide_in(state, &key, &found));
+            }
         }
         for (state, inbound) in &mut decided {
             match inbound {

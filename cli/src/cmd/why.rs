@@ -6,7 +6,7 @@ use host::dump::Dump;
 use kernel::Flow;
 use net::Family;
 use story::{Names, Story, json, term};
-use trace::{Answer, Finding, Origin, Question, Severity, Verdict};
+use trace::{Answer, Assumption, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
 use crate::cluster::{self, Cluster};
@@ -84,7 +84,7 @@ struct Desk<'a> {
     cluster: Cluster,
     names: Names,
     /// What was taken for granted to have a whole host.
-    assumed: Vec<String>,
+    assumed: Vec<Assumption>,
 }
 
 impl Desk<'_> {
@@ -133,7 +133,10 @@ impl Desk<'_> {
     fn answers(&self, question: &Question) -> anyhow::Result<Vec<Answer>> {
         let mut answers = trace::answer(&self.host, question).context("why")?;
         for answer in &mut answers {
-            answer.assumed.extend(self.assumed.iter().cloned());
+            let concerns = |assumed: &&Assumption| assumed.concerns(&self.host, answer);
+            let mattered = self.assumed.iter().filter(concerns);
+            let texts: Vec<String> = mattered.map(|assumed| assumed.text.clone()).collect();
+            answer.assumed.extend(texts);
         }
         Ok(answers)
     }

@@ -4,7 +4,7 @@ use super::common::doc::documented;
 use super::common::sight::Sight;
 use super::common::words;
 use super::{Finding, FindingDoc, Fix};
-use crate::answer::{Cause, Step};
+use crate::answer::{Cause, Did, Step};
 
 documented! {
     /// The server is reached, but its answer cannot reach the client.
@@ -31,9 +31,9 @@ documented! {
 
 pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     let (what, lost) = match &sight.outcome.cause {
-        Cause::AnswerLost(lost) => ("the answer", &**lost),
-        Cause::HandshakeLost(lost) => ("the client's next packet", &**lost),
-        cause @ Cause::WrongSource => ("the answer", cause),
+        Cause::AnswerLost(lost) => (answer(sight), &**lost),
+        Cause::HandshakeLost(lost) => ("the client's next packet".to_owned(), &**lost),
+        cause @ Cause::WrongSource => ("the answer".to_owned(), cause),
         _ => return None,
     };
     let decided = last_rule(sight).filter(|_| is_by_rule(lost));
@@ -49,7 +49,7 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
         }
         _ => match sight.outcome.to {
             Some(to) => format!("the request leaves for {to}"),
-            None => "the request is answered by this host".to_owned(),
+            None => "this host refuses the request, and the client never learns of it".to_owned(),
         },
     }];
     let rule = decided.and_then(|step| step.rule.as_ref());
@@ -71,6 +71,18 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
         check,
         ..sight.finding(&DOC, title, why)
     })
+}
+
+/// What is lost: a server's answer, or what the kernel says by a rule or by itself.
+fn answer(sight: &Sight<'_>) -> String {
+    let last = sight.request().last();
+    match last.map(|step| (&step.did, &step.rule)) {
+        Some((Did::Reject(_), Some(at))) => {
+            format!("the rejection by {}", words::place(sight, at))
+        }
+        Some((Did::Stops(_), _)) => "the kernel's error".to_owned(),
+        _ => "the answer".to_owned(),
+    }
 }
 
 /// The last rule that the answer, or what followed it, met.
@@ -96,7 +108,7 @@ fn how(sight: &Sight<'_>, lost: &Cause, decided: Option<&Step>) -> String {
         Cause::Blackhole | Cause::Unreachable | Cause::Prohibited => {
             "meets a route that lets nothing pass"
         }
-        Cause::ReversePath => "comes in on another interface than its source is reached by",
+        Cause::ReversePath => "comes in on an interface that its source is not reached by",
         Cause::Martian => "has an address that the kernel takes on no wire",
         Cause::ForwardingOff => "would have to be forwarded, and forwarding is off",
         _ => "does not arrive",
@@ -161,6 +173,12 @@ mod tests {
         assert_eq!(
             world.codes_from_outside("192.168.77.1:8080"),
             ["host-firewall-takes-it", "reply-cannot-return"]
+        );
+        let found = world.findings("192.168.77.1:8080");
+        let lost = found.iter().find(|f| f.code == "reply-cannot-return");
+        assert_eq!(
+            lost.unwrap().title,
+            "the rejection by filter INPUT #1 is kept from its way by the policy of filter OUTPUT"
         );
     }
 }

@@ -50,9 +50,7 @@ pub(super) fn target(target: &Target) -> Option<Op> {
         }
         Target::Notrack => return Some(Op::Do(Effect::Notrack)),
         Target::Queue { .. } => End::Queue,
-        Target::Gap { name, options } => {
-            End::Gap(format!("target {name} {options} is not modelled").into())
-        }
+        Target::Gap { name, options } => End::Gap(not_modelled("target", name, options).into()),
     };
     Some(Op::End(end))
 }
@@ -130,9 +128,7 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
         Match::IpRange(range) => address_range(range),
         Match::Mac(mac) => link_layer(*mac),
         Match::Physdev(physdev) => bridge_port(physdev),
-        Match::Gap { name, options } => {
-            Test::gap(format!("match {name} {options} is not modelled").trim_end())
-        }
+        Match::Gap { name, options } => Test::gap(&not_modelled("match", name, options)),
     })
 }
 
@@ -456,4 +452,10 @@ pub(crate) fn connmark(
         CtMarkMode::Save => (nf, (ct & !ctmask) ^ (nf & nfmask)),
         CtMarkMode::Restore => ((nf & !nfmask) ^ (ct & ctmask), ct),
     }
+}
+
+/// What a part of a rule is called that may do anything; its options as far as known.
+fn not_modelled(what: &str, name: &str, options: &str) -> String {
+    let space = if options.is_empty() { "" } else { " " };
+    format!("{what} {name}{space}{options} is not modelled")
 }
