@@ -70,7 +70,7 @@ fn answer_item(story: &Story, index: usize, answer: &Answer) -> AnswerItem {
         outcomes: answer
             .outcomes
             .iter()
-            .map(|o| outcome_item(story, o))
+            .map(|o| outcome_item(story, answer, o))
             .collect(),
         findings: findings
             .filter(|finding| finding.answers.contains(&index))
@@ -80,7 +80,7 @@ fn answer_item(story: &Story, index: usize, answer: &Answer) -> AnswerItem {
     }
 }
 
-fn outcome_item(story: &Story, outcome: &Outcome) -> OutcomeItem {
+fn outcome_item(story: &Story, answer: &Answer, outcome: &Outcome) -> OutcomeItem {
     OutcomeItem {
         share: outcome.share,
         when: outcome.when.clone(),
@@ -92,7 +92,7 @@ fn outcome_item(story: &Story, outcome: &Outcome) -> OutcomeItem {
         masquerade: outcome.masquerade,
         server: outcome.server.as_ref().map(|s| server_item(s, story.names)),
         service: outcome.service.as_ref().map(ToString::to_string),
-        because: words::cause(story, outcome),
+        because: words::cause(story, &answer.region, outcome),
         steps: outcome.steps.iter().map(|s| step_item(story, s)).collect(),
         request_steps: outcome.request,
         gaps: outcome.gaps.iter().map(|gap| gap.what.clone()).collect(),

@@ -221,10 +221,10 @@ fn end(story: &Story, outcome: &Outcome) -> String {
     format!(" ─✗ {mark}")
 }
 
-/// The server that was meant and not reached.
+/// The server that was meant and for certain not reached.
 fn missed(outcome: &Outcome) -> String {
     match &outcome.server {
-        Some(server) if !server.reached => {
+        Some(server) if !server.reached && outcome.verdict != Verdict::Unknown => {
             let name = server.socket.holder.as_ref().map(|holder| &holder.name);
             let name = name.map_or("the listener".to_owned(), |name| escape::terminal(name));
             format!("      {name} (never reached)")

@@ -20,9 +20,10 @@ pub(crate) struct Told {
 /// The steps of an outcome in packet order; all of them if `every`, else those that mattered.
 pub(crate) fn tell(story: &Story, answer: &Answer, outcome: &Outcome, every: bool) -> Vec<Told> {
     let shown = shown(story, outcome);
-    let mut ends = Ends::of(story, &answer.region);
+    let mut ends = Ends::of(story, &answer.region, outcome);
     let mut told = Vec::new();
     for (step, is_shown) in outcome.steps.iter().zip(shown) {
+        ends.enter(step);
         if every || is_shown {
             let place = words::step_place(story, outcome, step);
             let mut text = words::step_words(story, outcome, step, &ends);

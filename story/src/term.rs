@@ -3,7 +3,7 @@
 mod headline;
 mod paint;
 
-use trace::{Answer, Finding, Fix, Outcome, Verdict};
+use trace::{Answer, Did, Finding, Fix, Outcome, Verdict};
 
 use crate::groups::{self, Group};
 use crate::telling::{self, Told};
@@ -81,7 +81,8 @@ impl Teller<'_> {
         let finding = headline::finding(self.story, group);
         let text = headline(self.story, answer, finding);
         let from = (is_one_of_many || group.answers.len() > 1).then_some(group.label.as_str());
-        self.paper.headline(answer, &text, finding.map(|f| f.code));
+        let code = finding.map(|f| f.code);
+        self.paper.headline(answer, &text, code, self.options.width);
         if let Some(from) = from {
             self.paper.dim(&wrap(from, self.options.width).join("\n"));
         }
@@ -139,7 +140,7 @@ impl Teller<'_> {
         let told = telling::tell(self.story, answer, outcome, self.options.verbose);
         let mut rows = numbered(&told, 0);
         let missed = missed(self.story, outcome);
-        rows.extend(missed.as_ref().map(|text| never_reached(text)));
+        rows.extend(missed.as_ref().map(Told::unnumbered));
         self.rows(&rows);
     }
 
@@ -177,7 +178,7 @@ impl Teller<'_> {
             }
             let mut rows = numbered(&told[shared..], shared);
             let missed = missed(self.story, outcome);
-            rows.extend(missed.as_ref().map(|text| never_reached(text)));
+            rows.extend(missed.as_ref().map(Told::unnumbered));
             self.rows(&rows);
         }
         let untold: usize = seen.iter().map(|(_, n)| n.saturating_sub(limit)).sum();
@@ -266,7 +267,8 @@ impl Teller<'_> {
             if !is_headline {
                 let severity = headline::severity_word(finding.severity);
                 let title = escape::terminal(&finding.title);
-                self.paper.tagged(severity, &title, finding.code);
+                self.paper
+                    .tagged(severity, &title, finding.code, self.options.width);
             }
             let client = (groups.len() == 1 && i == 0).then(|| groups[0].answers[0]);
             self.finding(finding, client);
@@ -327,8 +329,7 @@ impl Teller<'_> {
         let known = answer.outcomes.first();
         let known = known.filter(|o| !named && o.verdict != Verdict::Unknown);
         let Some(outcome) = known else { return };
-        let source = answer.region.first().map(|addr| addr.to_string());
-        let check = words::default_check(self.story, outcome, source.as_deref());
+        let check = words::default_check(self.story, &answer.region, outcome);
         if !check.is_empty() {
             self.paper.label("check", &escape::terminal(&check));
         }
@@ -380,19 +381,33 @@ fn numbered(told: &[Told], before: usize) -> Vec<Row<'_>> {
         .collect()
 }
 
-fn never_reached(text: &str) -> Row<'_> {
-    Row {
-        number: None,
-        place: "(never reached)",
-        text,
+impl Told {
+    fn unnumbered(&self) -> Row<'_> {
+        Row {
+            number: None,
+            place: &self.place,
+            text: &self.text,
+        }
     }
 }
 
-/// The server that was meant and did not get the connection.
-fn missed(story: &Story, outcome: &Outcome) -> Option<String> {
+/// The server that was meant and did not get the connection, or may not have.
+fn missed(story: &Story, outcome: &Outcome) -> Option<Told> {
     let server = outcome.server.as_ref().filter(|server| !server.reached)?;
+    let is_unknown = outcome.verdict == Verdict::Unknown;
+    if is_unknown && outcome.steps.iter().any(|step| step.did == Did::Delivered) {
+        return None;
+    }
+    let place = if is_unknown {
+        "(may be reached)"
+    } else {
+        "(never reached)"
+    };
     let who = words::server(server, story.names);
-    Some(format!("{who} {}", words::listens(server)))
+    Some(Told {
+        place: place.to_owned(),
+        text: format!("{who} {}", words::listens(server)),
+    })
 }
 
 /// How many steps all outcomes begin with.

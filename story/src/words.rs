@@ -4,6 +4,7 @@
 
 mod compat;
 mod conditions;
+mod ends;
 mod places;
 mod sources;
 mod steps;
@@ -11,16 +12,20 @@ mod steps;
 use host::xt::RejectWith;
 use host::{Hook, Socket, SocketState};
 use net::{Endpoint, Proto};
-use trace::{Cause, Client, Did, Outcome, Server, Stage, Verdict};
+use trace::{Cause, Client, Did, Outcome, Region, Server, Stage, Verdict};
 
 use crate::{Names, Probe, Story, escape};
 
 pub use conditions::conditions;
+pub(crate) use ends::Ends;
 pub(crate) use places::{
     arrival, default_check, family_word, place, rule_at, rule_text, speaks_xt,
 };
 pub(crate) use sources::{except_words, kind_words, region_words, source_words};
-pub(crate) use steps::{Ends, step_place, step_words};
+pub(crate) use steps::{step_place, step_words};
+
+/// The value of `rp_filter` that asks for any way back to the source.
+const LOOSE: i64 = 2;
 
 /// The word of a verdict that starts a story.
 pub fn verdict(verdict: Verdict) -> &'static str {
@@ -219,47 +224,58 @@ pub(crate) fn stopped_in(outcome: &Outcome) -> String {
 }
 
 /// Why a connection ended so, in one sentence.
-pub(crate) fn cause(story: &Story, outcome: &Outcome) -> String {
-    cause_words(story, outcome, &outcome.cause)
+pub(crate) fn cause(story: &Story, region: &Region, outcome: &Outcome) -> String {
+    let ends = Ends::at_end(story, region, outcome);
+    cause_words(story, outcome, &outcome.cause, &ends)
 }
 
-fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause) -> String {
+/// A cause in words, where the packet that met it has these ends.
+fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> String {
     let rule = || {
         let step = deciding(outcome).and_then(|step| step.rule.as_ref());
         step.map_or("a rule".to_owned(), |rule| place(story.host, rule))
     };
-    let asked = outcome.to.unwrap_or(story.question.to);
-    let proto = story.question.proto;
+    let (proto, to) = (story.question.proto, ends.dst.target());
     match cause {
         Cause::Socket => "a socket takes it".to_owned(),
         Cause::Leaves => "it leaves this host".to_owned(),
         Cause::RuleDrops => format!("{} drops it", rule()),
         Cause::RuleRejects(with) => format!("{} rejects it with {}", rule(), reject(*with)),
         Cause::PolicyDrops => format!("no rule decides, and the policy drops: {}", rule()),
-        Cause::NothingListens => format!("nothing listens on {proto} {asked}"),
+        Cause::NothingListens => {
+            format!("nothing listens on {proto} {}", ends.dst.as_target())
+        }
         Cause::BoundOnly => match &outcome.server {
             Some(server) => format!("{} {}", server_name(server), listens(server)),
-            None => format!("the socket on {proto} {asked} does not listen"),
+            None => format!(
+                "the socket on {proto} {} does not listen",
+                ends.dst.as_target()
+            ),
         },
-        Cause::NoRoute => format!("no route leads to {}", asked.addr),
-        Cause::Blackhole => format!("a blackhole route swallows {}", asked.addr),
-        Cause::Unreachable => format!("a route calls {} unreachable", asked.addr),
-        Cause::Prohibited => format!("a route prohibits {}", asked.addr),
+        Cause::NoRoute => format!("no route leads to {to}"),
+        Cause::Blackhole => format!("a blackhole route swallows {to}"),
+        Cause::Unreachable => format!("a route calls {to} unreachable"),
+        Cause::Prohibited => format!("a route prohibits {to}"),
         Cause::ForwardingOff => "the packet would be forwarded, and forwarding is off".to_owned(),
-        Cause::ReversePath => {
-            "the way back to the source leads over another interface (rp_filter)".to_owned()
-        }
-        Cause::Martian => "the kernel takes no such source or destination there".to_owned(),
-        Cause::NotUnicast => format!("{} is no unicast address", asked.addr),
+        Cause::ReversePath => reverse_path(story, outcome),
+        Cause::Martian => format!(
+            "the kernel takes no packet from {} to {to} there",
+            ends.src.who()
+        ),
+        Cause::NotUnicast => format!("{to} is no unicast address"),
         Cause::WrongSource => {
             "the answer comes from another address or port than the client asked".to_owned()
         }
         Cause::AnswerLost(inner) => {
-            format!("the answer is lost: {}", cause_words(story, outcome, inner))
+            let lost = cause_words(story, outcome, inner, ends);
+            match reply(outcome) {
+                Some(reply) => format!("{reply} is lost: {lost}"),
+                None => format!("the answer is lost: {lost}"),
+            }
         }
         Cause::HandshakeLost(inner) => format!(
             "the packet that completes the handshake is lost: {}",
-            cause_words(story, outcome, inner)
+            cause_words(story, outcome, inner, ends)
         ),
         Cause::Queue => format!("{} leaves it to a program in user space", rule()),
         Cause::Gap => match outcome.gaps.as_slice() {
@@ -267,6 +283,30 @@ fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause) -> String {
             [gap] => escape::terminal(&gap.what),
             [gap, rest @ ..] => format!("{}, and {} more", escape::terminal(&gap.what), rest.len()),
         },
+    }
+}
+
+/// What the kernel answers by itself with, where that is what answers.
+fn reply(outcome: &Outcome) -> Option<&'static str> {
+    let last = outcome.request.checked_sub(1)?;
+    match &outcome.steps.get(last)?.did {
+        Did::Reject(_) => Some("the rejection"),
+        Did::Stops(_) => Some("the error"),
+        _ => None,
+    }
+}
+
+/// A loose filter is content with any way back.
+fn reverse_path(story: &Story, outcome: &Outcome) -> String {
+    let iif = match outcome.cause {
+        Cause::AnswerLost(_) => outcome.oif.as_deref(),
+        _ => arrival(outcome),
+    };
+    if iif.is_some_and(|iif| story.host.sysctls.rp_filter(iif) == LOOSE) {
+        "no way leads back to the source (rp_filter)".to_owned()
+    } else {
+        "the way back to the source leads over another interface, or none leads there (rp_filter)"
+            .to_owned()
     }
 }
 

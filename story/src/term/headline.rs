@@ -1,7 +1,7 @@
 //! The first line of a story: the verdict, where, and the cause in the user's words.
 
 use host::{Gap, GapKind};
-use trace::{Answer, Finding, Outcome, Severity, Verdict};
+use trace::{Answer, Cause, Finding, Outcome, Severity, Verdict};
 
 use crate::groups::Group;
 use crate::{Story, escape, words};
@@ -20,8 +20,11 @@ pub(crate) fn finding<'a>(story: &'a Story, group: &Group) -> Option<&'a Finding
         Severity::Warning
     };
     let mine = story.findings.iter().filter(|f| f.answers.contains(&first));
+    // An answer that is lost ends the connection, whatever the answer was.
+    let is_lost = |o: &Outcome| matches!(o.cause, Cause::AnswerLost(_) | Cause::HandshakeLost(_));
+    let is_lost = story.answers[first].outcomes.iter().all(is_lost);
     mine.filter(|f| f.severity <= least)
-        .min_by_key(|f| f.severity)
+        .min_by_key(|f| (f.severity, is_lost && f.code != "reply-cannot-return"))
 }
 
 /// The word before a finding that is no headline.
@@ -38,12 +41,12 @@ pub(crate) fn headline(story: &Story, answer: &Answer, finding: Option<&Finding>
     let title = finding.map(|f| escape::terminal(&f.title));
     match answer.outcomes.as_slice() {
         [] => "UNKNOWN: no way for such a connection to end was found".to_owned(),
-        [outcome] => one(story, outcome, title.as_deref()),
+        [outcome] => one(story, answer, outcome, title.as_deref()),
         outcomes => several(story, outcomes, title.as_deref()),
     }
 }
 
-fn one(story: &Story, outcome: &Outcome, title: Option<&str>) -> String {
+fn one(story: &Story, answer: &Answer, outcome: &Outcome, title: Option<&str>) -> String {
     let when = outcome.when.as_deref().map(escape::terminal);
     let when = when.map_or(String::new(), |when| format!(" {when}"));
     let word = words::verdict(outcome.verdict);
@@ -53,7 +56,7 @@ fn one(story: &Story, outcome: &Outcome, title: Option<&str>) -> String {
             Verdict::Delivered | Verdict::Forwarded => {
                 return format!("{}{when}{}", short(story, outcome), for_service(outcome));
             }
-            _ => words::cause(story, outcome),
+            _ => words::cause(story, &answer.region, outcome),
         },
     };
     match outcome.verdict {

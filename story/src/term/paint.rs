@@ -42,30 +42,45 @@ impl Paper {
         }
     }
 
-    /// The first line of an ending, its verdicts in color.
-    pub(crate) fn headline(&mut self, answer: &Answer, text: &str, code: Option<&str>) {
-        let mut line = text.to_owned();
+    /// The first line of an ending, its verdicts in color; wrapped where it is wide, the code
+    /// by itself where it does not fit behind.
+    pub(crate) fn headline(
+        &mut self,
+        answer: &Answer,
+        text: &str,
+        code: Option<&str>,
+        width: usize,
+    ) {
+        let mut told = self.with_code(text, code, width);
         if self.styled {
             let mut verdicts: Vec<_> = answer.outcomes.iter().map(|o| o.verdict).collect();
             verdicts.sort_unstable();
             verdicts.dedup();
             for verdict in verdicts {
                 let word = crate::words::verdict(verdict);
-                line = line.replacen(word, &self.paint(color(verdict), word), 1);
+                told = told.replacen(word, &self.paint(color(verdict), word), 1);
             }
         }
-        if let Some(code) = code {
-            let tag = self.paint(Style::new().dimmed(), &format!("[{code}]"));
-            line = format!("{line}   {tag}");
-        }
-        self.line(&line);
+        self.line(&told);
     }
 
     /// A remark with its severity in front and its code behind.
-    pub(crate) fn tagged(&mut self, severity: &str, text: &str, code: &str) {
-        let severity = self.paint(Style::new().bold(), severity);
-        let tag = self.paint(Style::new().dimmed(), &format!("[{code}]"));
-        self.line(&format!("{severity} {text}   {tag}"));
+    pub(crate) fn tagged(&mut self, severity: &str, text: &str, code: &str, width: usize) {
+        let told = self.with_code(&format!("{severity} {text}"), Some(code), width);
+        let styled = self.paint(Style::new().bold(), severity);
+        self.line(&told.replacen(severity, &styled, 1));
+    }
+
+    /// Text in lines, those behind the first indented, and a code at the end.
+    fn with_code(&self, text: &str, code: Option<&str>, width: usize) -> String {
+        let lines = hanging(text, width);
+        let room = width.saturating_sub(lines.last().map_or(0, |line| line.chars().count()));
+        let told = lines.join("\n");
+        let Some(code) = code else { return told };
+        let tag = format!("[{code}]");
+        let gap = if tag.len() + 3 <= room { "   " } else { "\n  " };
+        let tag = self.paint(Style::new().dimmed(), &tag);
+        format!("{told}{gap}{tag}")
     }
 
     /// A line that begins with a word in the margin.
@@ -96,6 +111,15 @@ fn color(verdict: Verdict) -> Style {
 
 /// A sentence on as many lines as it needs; words longer than a line stay whole.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    wrapped(text, width, "")
+}
+
+/// A sentence whose lines behind the first are indented.
+fn hanging(text: &str, width: usize) -> Vec<String> {
+    wrapped(text, width, "  ")
+}
+
+fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
     let columns = |text: &str| text.chars().count();
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -107,7 +131,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
             line.push(' ');
             line.push_str(word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(format!("{indent}{word}"));
         }
     }
     lines

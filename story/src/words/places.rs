@@ -1,10 +1,14 @@
 //! Where a rule is, what it says, and the command that shows it.
 
+use std::net::IpAddr;
+
 use host::{Chain, Host, Language, Rule, Table, TableFamily};
 use net::{Family, Proto};
-use trace::{Cause, Outcome, RuleRef};
+use trace::{Cause, Outcome, Region, RuleRef};
 
 use crate::{Story, escape};
+
+use super::ends::Ends;
 
 /// The table and chain that a step names; absent if the trace is of another host.
 pub(crate) fn chain_at<'a>(host: &'a Host, at: &RuleRef) -> Option<(&'a Table, &'a Chain)> {
@@ -86,7 +90,7 @@ pub(crate) fn rule_text(chain: &Chain, rule: &Rule) -> String {
 }
 
 /// A command that shows what decided, without us.
-pub(crate) fn default_check(story: &Story, outcome: &Outcome, source: Option<&str>) -> String {
+pub(crate) fn default_check(story: &Story, region: &Region, outcome: &Outcome) -> String {
     let to = outcome.to.unwrap_or(story.question.to);
     let cause = match &outcome.cause {
         Cause::AnswerLost(inner) | Cause::HandshakeLost(inner) => inner,
@@ -115,13 +119,19 @@ pub(crate) fn default_check(story: &Story, outcome: &Outcome, source: Option<&st
             let iif = escape::shell(&iif.replace('.', "/"));
             format!("sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{iif}.rp_filter")
         }
-        Cause::Leaves
-        | Cause::NoRoute
+        Cause::Leaves => route_check(outcome, to.addr, region.first()),
+        Cause::NoRoute
         | Cause::Blackhole
         | Cause::Unreachable
         | Cause::Prohibited
         | Cause::NotUnicast
-        | Cause::Martian => route_check(outcome, to.addr, source),
+        | Cause::Martian => {
+            let ends = Ends::at_end(story, region, outcome);
+            let is_answer = *cause != outcome.cause;
+            let to = ends.dst.addr().or_else(|| region.first());
+            let to = to.unwrap_or(story.question.to.addr);
+            route_check(outcome, to, region.first().filter(|_| !is_answer))
+        }
         Cause::Gap | Cause::AnswerLost(_) | Cause::HandshakeLost(_) => String::new(),
     }
 }
@@ -163,7 +173,7 @@ fn rule_check(host: &Host, at: &RuleRef) -> String {
     format!("ip{six}tables{legacy} -t {name} -S {chain_name}{number}")
 }
 
-fn route_check(outcome: &Outcome, to: std::net::IpAddr, source: Option<&str>) -> String {
+fn route_check(outcome: &Outcome, to: IpAddr, source: Option<IpAddr>) -> String {
     let six = if Family::of(to) == Family::V6 {
         " -6"
     } else {

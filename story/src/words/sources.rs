@@ -1,11 +1,14 @@
 //! Sources of connections: their kind, and the addresses a region holds.
 
-use net::{Family, Prefix};
+use net::Prefix;
 use trace::{From, Region};
 
 use crate::Story;
 
 use super::conditions::prefix;
+
+/// Addresses in a row that may all be nobody's.
+const FEW: u128 = 16;
 
 /// Parts of a region that are written out before the rest is counted.
 const PARTS: usize = 3;
@@ -114,21 +117,63 @@ fn intersect(a: &Region, b: &Region) -> Region {
     }
 }
 
-/// How the client's source is written: its address, and its port where one was asked about.
-pub(crate) fn client_words(story: &Story, region: &Region) -> String {
-    let addr = region.first().map(|addr| match region.family {
-        Family::V4 => addr.to_string(),
-        Family::V6 => format!("[{addr}]"),
-    });
-    let port = story
-        .question
-        .sport
-        .map_or("*".to_owned(), |p| p.to_string());
-    format!("{}:{port}", addr.unwrap_or_else(|| "*".to_owned()))
+/// The client of a connection from a region, and whether that is words for many: its address,
+/// the prefix that its addresses fill, else that it is any.
+pub(crate) fn client_words(story: &Story, region: &Region) -> (String, bool) {
+    let (Some(&(first, _)), Some(&(_, last))) = (region.ranges.first(), region.ranges.last())
+    else {
+        return ("any source".to_owned(), true);
+    };
+    let addr = net::addr_of(region.family, first);
+    if first == last {
+        return (addr.to_string(), false);
+    }
+    let around = around(region, first, last);
+    // The ends of a network and the host's own addresses are nobody's source.
+    let own = |bits| {
+        let addr = net::addr_of(region.family, bits);
+        story.host.addresses.iter().any(|own| own.addr == addr)
+    };
+    let whole = Region {
+        family: region.family,
+        ranges: vec![(around.first(), around.last())],
+    };
+    let is_nobody = |&(a, b): &(u128, u128)| {
+        b - a < FEW
+            && (a..=b).all(|bits| bits == around.first() || bits == around.last() || own(bits))
+    };
+    let missing = intersect(&complement(region), &whole);
+    if around.len() > 0 && missing.ranges.iter().all(is_nobody) {
+        return (prefix(around), false);
+    }
+    let is_only = story
+        .answers
+        .iter()
+        .filter(|a| a.from != From::Local)
+        .count()
+        < 2;
+    let who = if is_only {
+        "any source"
+    } else {
+        "any such source"
+    };
+    (who.to_owned(), true)
+}
+
+/// The longest prefix around a region.
+fn around(region: &Region, first: u128, last: u128) -> Prefix {
+    let differ = 128 - (first ^ last).leading_zeros();
+    let len = u32::from(region.family.bits()).saturating_sub(differ);
+    Prefix::containing(
+        net::addr_of(region.family, first),
+        u8::try_from(len).unwrap_or(0),
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use net::Family;
+
     use super::*;
 
     fn region(parts: &[&str]) -> Region {

@@ -1,78 +1,15 @@
 //! One step of a trace: its place, what matched, and what changed.
 
-use std::net::IpAddr;
-
 use host::RuleBody;
-use net::Endpoint;
-use trace::{Cause, Did, Outcome, Region, Stage, Step};
+use net::{Endpoint, Proto};
+use trace::{Cause, Did, Outcome, Stage, Step};
 
 use crate::{Story, escape};
 
 use super::compat::compat_conditions;
+use super::ends::Ends;
 use super::places::{chain_at, place, rule_text, speaks_xt};
-use super::sources::client_words;
 use super::{conditions, listens, reject, server, server_name};
-
-/// The two ends of the packet, and its mark, as they are before a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ends {
-    src: String,
-    dst: String,
-    /// The addresses of the request when the answer starts.
-    asked: (String, String),
-    mark: u32,
-}
-
-impl Ends {
-    /// Those of a packet as the client sends it.
-    pub(crate) fn of(story: &Story, region: &Region) -> Self {
-        let src = client_words(story, region);
-        let dst = story.question.to.to_string();
-        Self {
-            asked: (src.clone(), dst.clone()),
-            src,
-            dst,
-            mark: 0,
-        }
-    }
-
-    fn arrow(&self, story: &Story) -> String {
-        format!("{} {} → {}", story.question.proto, self.src, self.dst)
-    }
-
-    /// Carries out what a step changed.
-    pub(crate) fn follow(&mut self, did: &Did) {
-        match did {
-            Did::Dnat { addr, port } => {
-                let (addr, port) = (*addr, *port);
-                self.dst = Endpoint { addr, port }.to_string();
-            }
-            Did::Snat {
-                addr: Some(addr), ..
-            } => self.src = with_port_of(*addr, &self.src),
-            Did::Mark { mark } => self.mark = *mark,
-            Did::AnswerStarts => {
-                self.asked = (self.src.clone(), self.dst.clone());
-                std::mem::swap(&mut self.src, &mut self.dst);
-                self.mark = 0;
-            }
-            Did::AckStarts => {
-                (self.src, self.dst) = self.asked.clone();
-                self.mark = 0;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// `addr` with the port that an end had before.
-fn with_port_of(addr: IpAddr, end: &str) -> String {
-    let port = end.rsplit_once(':').map_or("*", |(_, port)| port);
-    match addr {
-        IpAddr::V4(v4) => format!("{v4}:{port}"),
-        IpAddr::V6(v6) => format!("[{v6}]:{port}"),
-    }
-}
 
 /// Where a step happened.
 pub(crate) fn step_place(story: &Story, outcome: &Outcome, step: &Step) -> String {
@@ -105,7 +42,10 @@ pub(crate) fn step_words(story: &Story, outcome: &Outcome, step: &Step, ends: &E
         Did::RoutedLocal { addr } => format!("{addr} is this host"),
         Did::Routed { oif, gateway, .. } => {
             let by = gateway.map_or(String::new(), |addr| format!(", by gateway {addr}"));
-            let to = address_of(&ends.dst);
+            let to = match ends.dst.addr() {
+                Some(addr) => addr.to_string(),
+                None => format!("the way to {}", ends.dst.target()),
+            };
             format!("{to} leads out over {}{by}", escape::terminal(oif))
         }
         Did::Delivered => match &outcome.server {
@@ -113,39 +53,40 @@ pub(crate) fn step_words(story: &Story, outcome: &Outcome, step: &Step, ends: &E
             None => "a socket takes it".to_owned(),
         },
         Did::Leaves { .. } => format!("{} leaves", ends.arrow(story)),
-        Did::Stops(cause) => stops(story, outcome, cause, ends),
+        Did::Stops(cause) => super::cause_words(story, outcome, cause, ends),
         Did::AnswerStarts => answer_starts(story, outcome, ends),
         Did::AckStarts => {
-            let (src, dst) = &ends.asked;
+            let (src, dst) = (ends.asked.0.text(), ends.asked.1.text());
             format!("the client goes on: {} {src} → {dst}", story.question.proto)
         }
         other => effect(other, ends, true),
     }
 }
 
+/// Who answers: the server, the kernel by itself or as a rule has it, or a machine elsewhere.
 fn answer_starts(story: &Story, outcome: &Outcome, ends: &Ends) -> String {
-    let who = match &outcome.server {
-        Some(server) if server.reached => server_name(server),
-        _ => "the other end".to_owned(),
+    let request = &outcome.steps[..outcome.request.min(outcome.steps.len())];
+    let client = ends.src.target();
+    let who = match request.last().map(|step| &step.did) {
+        Some(Did::Reject(with)) => {
+            return format!("the kernel answers {client} with {}", reject(*with));
+        }
+        Some(Did::Stops(Cause::NothingListens | Cause::BoundOnly))
+            if story.question.proto == Proto::TCP =>
+        {
+            return format!("the kernel answers {client} with a reset");
+        }
+        Some(Did::Stops(_)) => {
+            return format!("the kernel answers {client} with an ICMP error");
+        }
+        _ => match &outcome.server {
+            Some(server) if server.reached => server_name(server),
+            _ => "the other end".to_owned(),
+        },
     };
     let proto = story.question.proto;
-    format!("{who} answers: {proto} {} → {}", ends.dst, ends.src)
-}
-
-/// The address of `ADDRESS:PORT`.
-fn address_of(end: &str) -> &str {
-    let addr = end.rsplit_once(':').map_or(end, |(addr, _)| addr);
-    addr.trim_matches(['[', ']'])
-}
-
-fn stops(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> String {
-    match cause {
-        Cause::NothingListens => {
-            format!("nothing listens on {} {}", story.question.proto, ends.dst)
-        }
-        Cause::NoRoute => format!("no route leads to {}", address_of(&ends.dst)),
-        other => super::cause_words(story, outcome, other),
-    }
+    let (from, to) = (ends.dst.text(), ends.src.as_target());
+    format!("{who} answers: {proto} {from} → {to}")
 }
 
 /// A rule or policy: what it tests, and what it did.
@@ -230,14 +171,15 @@ fn effect(did: &Did, ends: &Ends, is_xt: bool) -> String {
         Did::Jump { chain } | Did::Goto { chain } => escape::terminal(chain),
         Did::Dnat { addr, port } => {
             let (addr, port) = (*addr, *port);
-            format!("destination {} → {}", ends.dst, Endpoint { addr, port })
+            let before = ends.dst.as_target();
+            format!("destination {before} → {}", Endpoint { addr, port })
         }
         Did::Snat { addr, masquerade } => {
             let to = addr.map_or("the address of the outgoing interface".to_owned(), |addr| {
-                with_port_of(addr, &ends.src)
+                ends.src.moved(addr).text()
             });
             let how = if *masquerade { " (masquerade)" } else { "" };
-            format!("source {} → {to}{how}", ends.src)
+            format!("source {} → {to}{how}", ends.src.text())
         }
         Did::Mark { mark } => format!("mark {:#x} → {mark:#x}", ends.mark),
         Did::CtMark { mark } => format!("connection's mark → {mark:#x}"),
@@ -273,12 +215,5 @@ mod tests {
             nft_tests("tcp dport vmap @ports", &jump),
             "tcp dport vmap @ports"
         );
-    }
-
-    #[test]
-    fn a_translated_end_keeps_its_port() {
-        let addr = "fd00::1".parse().unwrap();
-        assert_eq!(with_port_of(addr, "[fd00::2]:*"), "[fd00::1]:*");
-        assert_eq!(address_of("[fd00::1]:80"), "fd00::1");
     }
 }
