@@ -1,5 +1,5 @@
 # The tasks of this repository, one line each; anything with logic is in xtask.
-NETNS := --features kernel/netns,testkit/netns
+NETNS := --features kernel/netns,testkit/netns,cli/netns
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
 .NOTPARALLEL:
 .PHONY: help demo test truth bench netns cases tidy lint ci setup
@@ -15,7 +15,7 @@ truth: setup ## Compares many answers with what real packets did
 bench: setup ## Measures berth beside the programs it can be compared with
 	cargo run --release -p xtask -- bench
 netns: setup ## Runs the tests that need network namespaces
-	cargo test -p kernel -p testkit $(NETNS)
+	cargo test -p kernel -p testkit -p cli $(NETNS)
 cases: ## Runs the cases; with UPDATE_CASES=1 rewrites their stories
 	cargo test -p testkit --test cases
 tidy: ## Checks the laws a machine can check

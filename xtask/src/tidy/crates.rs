@@ -50,7 +50,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// Crates that the tests of any crate may use.
-const FOR_TESTS: &[&str] = &["insta", "proptest", "serde_json"];
+const FOR_TESTS: &[&str] = &["flate2", "insta", "proptest", "serde_json"];
 
 /// Crates of ours that nobody imports.
 const LEAVES: &[&str] = &["testkit", "xtask"];
