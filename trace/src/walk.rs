@@ -5,6 +5,7 @@ mod back;
 
 use std::rc::Rc;
 
+use host::Hook;
 use host::xt::RejectWith;
 use net::{Family, Proto, addr_bits};
 
@@ -81,14 +82,18 @@ impl Walk<'_, '_> {
                     .push(End::new(state, Verdict::Dropped, client, cause));
             }
             Landing::Rejected { with, hook } => {
-                self.rejected(state, with, is_local && datagram && is_in_send(hook));
+                let in_send = is_local && datagram && is_in_send(hook);
+                let unrouted =
+                    hook == Hook::Prerouting && state.packet.iif != Some(self.eval.loopback());
+                self.rejected(state, with, in_send, unrouted);
             }
             Landing::Answered { cause, code } => {
                 let with = match state.family {
                     Family::V4 => RejectWith::Icmp(code),
                     Family::V6 => RejectWith::Icmp6(code),
                 };
-                self.kernel_answers(state, with, cause);
+                let refused = Refused::of(&state, with, cause);
+                self.kernel_answers(state, &refused);
             }
             Landing::Queued => {
                 let why = "a program in user space decides (NFQUEUE)";
@@ -98,7 +103,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn rejected(&mut self, state: State, with: RejectWith, in_send: bool) {
+    fn rejected(&mut self, state: State, with: RejectWith, in_send: bool, unrouted: bool) {
         if in_send {
             // The call that sends fails; the error that follows is seen by the next one.
             let client = Client::Errno("EPERM");
@@ -110,31 +115,26 @@ impl Walk<'_, '_> {
             ));
             return;
         }
-        self.kernel_answers(state, with, Cause::RuleRejects(with));
+        let refused = Refused {
+            unrouted,
+            ..Refused::of(&state, with, Cause::RuleRejects(with))
+        };
+        self.kernel_answers(state, &refused);
     }
 
     /// The kernel answers with an error that carries the packet's connection.
-    fn kernel_answers(&mut self, state: State, with: RejectWith, cause: Cause) {
-        let proto = state.packet.proto;
-        let request = state.steps().len();
+    fn kernel_answers(&mut self, state: State, refused: &Refused) {
         let tracking = if state.entry().is_some() {
             Tracking::Related
         } else {
             Tracking::None
         };
-        let refused = Refused {
-            request,
-            proto,
-            with,
-            cause,
-            device: None,
-        };
-        self.refuse(state, tracking, &refused);
+        self.refuse(state, tracking, refused);
     }
 
     /// Sends the error to the client, and says what it makes of it.
     fn refuse(&mut self, state: State, tracking: Tracking, refused: &Refused) {
-        let mut answer = self.error_packet(state, refused.with, tracking);
+        let mut answer = self.error_packet(state, refused, tracking);
         answer.packet.device = refused.device;
         for (state, reach) in self.send_back(answer) {
             let mut end = match reach {
@@ -154,7 +154,8 @@ impl Walk<'_, '_> {
     }
 
     /// A reset or an ICMP error about the packet of a state.
-    fn error_packet(&self, state: State, with: RejectWith, tracking: Tracking) -> State {
+    fn error_packet(&self, state: State, refused: &Refused, tracking: Tracking) -> State {
+        let with = refused.with;
         let kind = match with {
             RejectWith::TcpReset => Kind::Reset,
             RejectWith::Icmp(code) => Kind::IcmpError(3, code),
@@ -175,6 +176,9 @@ impl Walk<'_, '_> {
         let own = asked.is_some_and(|addr| {
             addr.is_loopback() || self.eval.host.addresses.iter().any(|own| own.addr == addr)
         });
+        // A packet that was not routed yet counts as not for this host (nf_reject_ipv4.c,
+        // nf_reject_fill_skb_dst).
+        let own = own && !(is_v4 && refused.unrouted);
         if !own {
             answer.packet.src = self.error_source(&answer, iif);
         }
@@ -229,7 +233,6 @@ impl Walk<'_, '_> {
 
     /// A closed port: TCP resets within the connection, others get an ICMP error about it.
     fn nobody(&mut self, state: State, cause: Cause) {
-        let request = state.steps().len();
         let proto = state.packet.proto;
         let with = match (proto, state.family) {
             (Proto::TCP, _) => RejectWith::TcpReset,
@@ -244,11 +247,8 @@ impl Walk<'_, '_> {
             .receiving_link(&state)
             .filter(|link| strict && *link != self.eval.loopback());
         let refused = Refused {
-            request,
-            proto,
-            with,
-            cause,
             device,
+            ..Refused::of(&state, with, cause)
         };
         // The connection was taken off the packet at the sockets (nf_reset_ct): conntrack
         // looks the answer up anew.
@@ -310,6 +310,25 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether a later packet of the client lands where the first one did.
+    fn arrives_too(&self, state: &State, landing: &Landing, facts: &Facts) -> bool {
+        let same = same_end(state, facts.request);
+        match landing {
+            Landing::Here => facts.oif.is_none() && same,
+            // Without a new choice among several ways it leaves by the same link.
+            Landing::Left { oif } => {
+                let link = Some(self.eval.link_name(*oif));
+                let chose = state.path() != facts.request.path();
+                same && facts.oif.is_some() && (chose || link == facts.oif)
+            }
+            Landing::Lost { .. }
+            | Landing::Rejected { .. }
+            | Landing::Answered { .. }
+            | Landing::Queued
+            | Landing::Unknown(_) => false,
+        }
+    }
+
     /// The last packet of the handshake takes the way of the first.
     fn acknowledge(&mut self, state: &State, facts: &Facts) {
         let arrived = state.trail.clone();
@@ -338,16 +357,7 @@ impl Walk<'_, '_> {
             self.eval.go_out(ack)
         };
         for (state, landing) in landed {
-            let same = same_end(&state, facts.request);
-            let arrives = match &landing {
-                Landing::Here => facts.oif.is_none() && same,
-                Landing::Left { .. } => facts.oif.is_some() && same,
-                Landing::Lost { .. }
-                | Landing::Rejected { .. }
-                | Landing::Answered { .. }
-                | Landing::Queued
-                | Landing::Unknown(_) => false,
-            };
+            let arrives = self.arrives_too(&state, &landing, facts);
             let end = match landing {
                 // The way of the packet adds nothing to the story.
                 _ if arrives => {
@@ -385,6 +395,23 @@ struct Refused {
     cause: Cause,
     /// The link it has to leave by.
     device: Option<u32>,
+    /// The packet was not routed yet.
+    unrouted: bool,
+}
+
+impl Refused {
+    /// An error about the packets of a state.
+    fn of(state: &State, with: RejectWith, cause: Cause) -> Self {
+        let (request, proto) = (state.steps().len(), state.packet.proto);
+        Self {
+            request,
+            proto,
+            with,
+            cause,
+            device: None,
+            unrouted: false,
+        }
+    }
 }
 
 /// The packet that goes back: ends swapped, the connection kept.

@@ -107,10 +107,29 @@ impl Walk<'_, '_> {
         let is_error = matches!(packet.kind, Kind::IcmpError(..));
         let from_asked = state.ip(&packet.src) == Some(to.addr)
             && state.known_port(&packet.sport) == Some(to.port);
-        let to_client = packet.dst == self.entry.source
-            || (state.known_addr(&packet.dst).is_some()
-                && state.known_addr(&packet.dst) == state.known_addr(&self.entry.source));
-        if arrived && to_client && (is_error || from_asked) {
+        let same = |a: Option<u128>, b: Option<u128>| a.is_some() && a == b;
+        let to_addr = packet.dst == self.entry.source
+            || same(
+                state.known_addr(&packet.dst),
+                state.known_addr(&self.entry.source),
+            );
+        let port = |fact| state.known_port(fact).map(u128::from);
+        let to_port =
+            packet.dport == Fact::Client || same(port(&packet.dport), port(&Fact::Client));
+        // A client knows an error by the packet inside, which is translated back only where
+        // conntrack has looked at it.
+        let changed = state.conn.as_ref().is_some_and(|conn| {
+            [&conn.dnat, &conn.snat]
+                .into_iter()
+                .flatten()
+                .any(|binding| binding.changes)
+        });
+        let is_known = if is_error {
+            state.entry().is_some() || !changed
+        } else {
+            from_asked && to_port
+        };
+        if arrived && to_addr && is_known {
             Reach::Arrives
         } else {
             Reach::Lost(Cause::WrongSource)
