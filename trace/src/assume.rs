@@ -102,12 +102,15 @@ pub fn complete(host: &mut Host) -> Vec<Assumption> {
     if !host.given.routes {
         add_connected_routes(host);
         if add_default_route(host) {
-            let text = "a default route over the first link: no routes were given";
+            let text = "a default route over the first link: none was given";
             assumed.push(Assumption::new(About::DefaultRoute, text));
         }
     }
     if !host.given.sysctls {
-        let text = "the kernel's default settings: no sysctls were given";
+        let text = match host.sysctls.iter().next() {
+            None => "the kernel's default settings: no sysctls were given",
+            Some(_) => "the kernel's default settings where no other was given",
+        };
         assumed.push(Assumption::new(About::Settings, text));
     }
     assumed

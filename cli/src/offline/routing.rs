@@ -72,9 +72,8 @@ fn addresses(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
             scope: 0,
         });
     }
-    if !args.addresses.is_empty() || !args.address.is_empty() {
-        desk.host.given.addresses = true;
-    }
+    // Nobody types the loopback addresses by hand.
+    desk.host.given.addresses |= !args.addresses.is_empty();
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Sources of connections: their kind, and the addresses a region holds.
 
 use net::Prefix;
-use trace::{From, Region};
+use trace::{Answer, From, Region};
 
 use crate::Story;
 
@@ -146,13 +146,9 @@ pub(crate) fn client_words(story: &Story, region: &Region) -> (String, bool) {
     if around.len() > 0 && missing.ranges.iter().all(is_nobody) {
         return (prefix(around), false);
     }
-    let is_only = story
-        .answers
-        .iter()
-        .filter(|a| a.from != From::Local)
-        .count()
-        < 2;
-    let who = if is_only {
+    let mine = story.answers.iter().find(|a| a.region == *region);
+    let is_peer = |a: &&Answer| mine.is_some_and(|b| a.from == b.from && a.iif == b.iif);
+    let who = if story.answers.iter().filter(is_peer).count() < 2 {
         "any source"
     } else {
         "any such source"

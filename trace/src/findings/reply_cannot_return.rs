@@ -61,7 +61,10 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     let to = sight.question.to.addr;
     let check = match decided {
         Some(step) => words::show(sight, step),
-        None => client(sight).map(|client| format!("ip route get {client} from {to}")),
+        None => client(sight).map(|client| {
+            let six = if client.is_ipv6() { " -6" } else { "" };
+            format!("ip{six} route get {client} from {to}")
+        }),
     };
     Some(Finding {
         fix: Some(Fix {
