@@ -124,8 +124,8 @@ impl<'h> Eval<'h> {
             iif: None,
             oif: packet.device,
             mark: packet.mark,
-            proto: Some(packet.proto),
-            ports: ports_of(packet),
+            proto: self.dissects(state.family).then_some(packet.proto),
+            ports: ports_of(packet).filter(|_| self.dissects(state.family)),
         };
         let routed = self.route_out(state, &key);
         let decide = |(mut state, way): (State, Result<Way, Cause>)| match way {
@@ -172,14 +172,17 @@ impl<'h> Eval<'h> {
             .collect();
         if let Some(state) = state {
             let packet = &state.packet;
+            // IPv6 always knows the protocol (ip6_route_input).
+            let dissects = self.dissects(state.family);
+            let known = dissects || state.family == Family::V6;
             let key = Key {
                 dst: packet.dst.clone(),
                 src: Some(packet.src.clone()),
                 iif: packet.iif,
                 oif: packet.iif.filter(|_| is_strict(&state, &packet.dst)),
                 mark: packet.mark,
-                proto: Some(packet.proto),
-                ports: ports_of(packet),
+                proto: Some(packet.proto).filter(|_| known),
+                ports: ports_of(packet).filter(|_| dissects),
             };
             for (state, found) in self.fib_lookup(state, &key) {
                 decided.extend(self.decide_in(state, &key, &found));
@@ -345,8 +348,10 @@ impl<'h> Eval<'h> {
             iif: (oif != 0).then_some(oif),
             oif: None,
             mark: if valid_mark { packet.mark } else { 0 },
-            proto: Some(packet.proto),
-            ports: ports_of(packet).map(|(sport, dport)| (dport, sport)),
+            proto: self.dissects(Family::V4).then_some(packet.proto),
+            ports: ports_of(packet)
+                .filter(|_| self.dissects(Family::V4))
+                .map(|(sport, dport)| (dport, sport)),
         };
         let has_addr = self
             .host
@@ -373,6 +378,21 @@ impl<'h> Eval<'h> {
             checked.push((state, cause));
         }
         checked
+    }
+
+    /// Whether the kernel reads protocol and ports of packets that it routes: only if a policy
+    /// rule asks for them, and not just of packets made here (fib_rules.h,
+    /// fib_rule_requires_fldissect).
+    fn dissects(&self, family: Family) -> bool {
+        let mut rules = self
+            .host
+            .routing_rules
+            .iter()
+            .filter(|rule| rule.family == family);
+        rules.any(|rule| {
+            let asks = rule.proto.is_some() || rule.sport.is_some() || rule.dport.is_some();
+            asks && rule.iif.as_deref() != Some("lo")
+        })
     }
 
     /// Whether policy rules or local routes were added, so that own addresses alone do not
