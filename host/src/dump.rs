@@ -135,7 +135,7 @@ pub enum LoadError {
     /// The first line is not that of a snapshot.
     NotASnapshot,
     /// Written by a newer version of this program.
-    Newer(u32),
+    Newer(u64),
     /// The file ends early: inside which section, and how many bytes are missing.
     Truncated { section: String, missing: usize },
 }
@@ -219,13 +219,10 @@ impl Dump {
             .ok_or(LoadError::NotASnapshot)?;
         let version: serde_json::Value =
             serde_json::from_slice(&file[..end]).map_err(|_| LoadError::NotASnapshot)?;
-        let format = version["berth_snapshot"]
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok());
-        match format {
-            Some(FORMAT) => {}
-            Some(newer) => return Err(LoadError::Newer(newer)),
-            None => return Err(LoadError::NotASnapshot),
+        match version["berth_snapshot"].as_u64() {
+            Some(format) if format == u64::from(FORMAT) => {}
+            Some(newer) if newer > u64::from(FORMAT) => return Err(LoadError::Newer(newer)),
+            _ => return Err(LoadError::NotASnapshot),
         }
         let header: Header =
             serde_json::from_value(version).map_err(|_| LoadError::NotASnapshot)?;

@@ -169,7 +169,7 @@ impl Reader<'_> {
             Some(section) => self.add(section, number),
             None => self
                 .problems
-                .add(number, "COMMIT", "COMMIT without a table"),
+                .note(number, "COMMIT", "COMMIT without a table"),
         }
     }
 

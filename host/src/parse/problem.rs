@@ -28,6 +28,8 @@ pub struct Problem {
     pub text: String,
     /// What is wrong and what became of the part, without a full stop.
     pub what: String,
+    /// Whether the part is lost. Otherwise a gap stands in its place, or no packet can tell.
+    pub lost: bool,
 }
 
 impl fmt::Display for Problem {
@@ -51,6 +53,7 @@ pub(super) struct Problems<'a> {
     file: &'a str,
     told: Vec<Problem>,
     untold: usize,
+    untold_lost: bool,
 }
 
 impl<'a> Problems<'a> {
@@ -59,20 +62,32 @@ impl<'a> Problems<'a> {
             file: input.name,
             told: Vec::new(),
             untold: 0,
+            untold_lost: false,
         }
     }
 
-    /// Adds a problem of a line, counted from 1; 0 for the whole input.
+    /// Adds a part that is lost, by its line, counted from 1; 0 for the whole input.
     pub(super) fn add(&mut self, line: usize, text: &str, what: impl Into<String>) {
+        self.push(line, text, what.into(), true);
+    }
+
+    /// Adds a part that a gap stands in for, or that no packet can tell.
+    pub(super) fn note(&mut self, line: usize, text: &str, what: impl Into<String>) {
+        self.push(line, text, what.into(), false);
+    }
+
+    fn push(&mut self, line: usize, text: &str, what: String, lost: bool) {
         if self.told.len() == MOST {
             self.untold += 1;
+            self.untold_lost |= lost;
             return;
         }
         self.told.push(Problem {
             file: self.file.to_owned(),
             line,
             text: shown(text),
-            what: what.into(),
+            what,
+            lost,
         });
     }
 
@@ -83,6 +98,7 @@ impl<'a> Problems<'a> {
                 line: 0,
                 text: String::new(),
                 what: format!("{} more problems like these", self.untold),
+                lost: self.untold_lost,
             });
         }
         self.told

@@ -40,7 +40,8 @@ pub fn ss(
         }
         match socket(line, style, &mut index_of) {
             Ok(socket) => sockets.extend(socket),
-            Err(what) => problems.add(number + 1, line, what),
+            Err(NoSocket::Unknown(what)) => problems.add(number + 1, line, what),
+            Err(NoSocket::Elsewhere(what)) => problems.note(number + 1, line, what),
         }
     }
     if style.is_old {
@@ -58,12 +59,33 @@ struct Style {
     has_udp: bool,
 }
 
+/// Why a line gives no socket.
+#[derive(Debug)]
+enum NoSocket {
+    /// It was not understood.
+    Unknown(String),
+    /// Its socket hears a device only that is not known.
+    Elsewhere(String),
+}
+
+impl From<&str> for NoSocket {
+    fn from(what: &str) -> Self {
+        Self::Unknown(what.to_owned())
+    }
+}
+
+impl From<String> for NoSocket {
+    fn from(what: String) -> Self {
+        Self::Unknown(what)
+    }
+}
+
 /// One line. `None` where the socket is of no interest: of no internet protocol.
 fn socket(
     line: &str,
     style: Style,
     index_of: &mut impl FnMut(&str) -> Option<u32>,
-) -> Result<Option<Socket>, String> {
+) -> Result<Option<Socket>, NoSocket> {
     let mut rest = line;
     let mut word = || next_word(&mut rest);
     let first = word();
@@ -81,7 +103,8 @@ fn socket(
     let (addr, is_dual) = addr_of(name, style).ok_or_else(|| format!("`{name}` is no address"))?;
     let device = match device {
         Some(name) => Some(index_of(name).ok_or_else(|| {
-            format!("device {name} is unknown, socket was left out: give the links as well")
+            let what = "socket was left out: give the links as well";
+            NoSocket::Elsewhere(format!("device {name} is unknown, {what}"))
         })?),
         None => None,
     };

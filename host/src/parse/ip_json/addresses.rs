@@ -15,11 +15,8 @@ pub fn ip_addresses(input: Input<'_>) -> (Vec<Address>, Vec<Problem>) {
     let mut addresses = Vec::new();
     for object in objects(input, &mut problems) {
         let Some(link) = object.number("ifindex") else {
-            problems.add(
-                0,
-                &object.to_string(),
-                "entry is no link: it lacks `ifindex`",
-            );
+            let what = "entry is no link: it lacks `ifindex` or `ifname`";
+            problems.add(0, &object.to_string(), what);
             continue;
         };
         for info in object.list("addr_info") {

@@ -62,7 +62,7 @@ pub fn ip_rules(input: Input<'_>, family: Family) -> (Vec<RoutingRule>, Vec<Prob
         let is_unknown = |key: &&String| !KNOWN.contains(&&***key) && !SILENT.contains(&&***key);
         if let Some(key) = object.0.keys().find(is_unknown) {
             let what = format!("routing rule has `{key}`, which is not known: it may do anything");
-            problems.add(0, &object.to_string(), what);
+            problems.note(0, &object.to_string(), what);
             rule.action = UNKNOWN;
         }
         rules.push(rule);

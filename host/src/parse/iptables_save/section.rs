@@ -141,13 +141,13 @@ impl<'a> Section<'a> {
             Ok(None) => return,
             Ok(Some(reading)) => (RuleBody::Xt(reading.rule), reading.comment, reading.is_open),
             Err(what) => {
-                problems.add(number, line, format!("{what}: the rule may do anything"));
+                problems.note(number, line, format!("{what}: the rule may do anything"));
                 (RuleBody::Gap(what.into()), None, false)
             }
         };
         for what in self.reader.problems.drain(..) {
             let what = format!("{what}: that part of the rule is unknown");
-            problems.add(number, line, what);
+            problems.note(number, line, what);
         }
         let rule = Rule {
             body,
@@ -190,7 +190,7 @@ fn close(rule: &mut Rule, chains: &HashMap<&str, usize>, problems: &mut Problems
         Target::Goto(name) if !is_chain(name) => {
             let text = rule.text.as_deref().unwrap_or_default();
             let what = format!("there is no chain {name}: the target is unknown");
-            problems.add(0, text, what);
+            problems.note(0, text, what);
             xt.target = Target::Gap {
                 name: name.clone(),
                 options: Box::default(),
