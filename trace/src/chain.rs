@@ -67,6 +67,7 @@ impl Eval<'_> {
                 open.into_iter().partition(|state| self.misses(state, rule));
             open = misses;
             for state in concerned {
+                self.spend_step();
                 for (state, ended) in self.run_rule(place, rule, state) {
                     self.after_rule(place, ended, state, (depth, &mut open, &mut done));
                 }

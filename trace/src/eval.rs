@@ -12,6 +12,12 @@ use crate::question::Question;
 /// Operations that one question may take before the answer is UNKNOWN.
 const BUDGET: u64 = 50_000_000;
 
+/// What a rule costs that a packet meets all tests of, or may meet: each makes a step.
+const STEP: u64 = 250;
+
+/// Places that one question may leave undecided: every end holds all of its branches.
+const FORKS: usize = 2_000;
+
 /// States that one question may hold at a time.
 const STATES: usize = 20_000;
 
@@ -77,7 +83,12 @@ impl<'h> Eval<'h> {
     /// Counts work; false once the budget is spent.
     pub(crate) fn spend(&mut self, states: usize) -> bool {
         self.spent += 1 + states as u64;
-        self.spent < BUDGET && states < STATES
+        self.spent < BUDGET && states < STATES && self.forks.len() < FORKS
+    }
+
+    /// Counts a rule that is run for packets, not passed by.
+    pub(crate) fn spend_step(&mut self) {
+        self.spent += STEP;
     }
 
     /// The lowered rules of a chain.

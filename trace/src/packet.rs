@@ -182,6 +182,26 @@ pub(crate) struct Choice {
     pub(crate) before: Option<Rc<Choice>>,
 }
 
+/// The chains of both may be so long that dropping one link inside the other overflows the
+/// stack.
+impl Drop for Trail {
+    fn drop(&mut self) {
+        let mut before = self.before.take();
+        while let Some(mut trail) = before.and_then(Rc::into_inner) {
+            before = trail.before.take();
+        }
+    }
+}
+
+impl Drop for Choice {
+    fn drop(&mut self) {
+        let mut before = self.before.take();
+        while let Some(mut choice) = before.and_then(Rc::into_inner) {
+            before = choice.before.take();
+        }
+    }
+}
+
 impl State {
     /// The connection as the packet's rules see it: not before conntrack's look, and not if
     /// the packet is left alone.
@@ -289,5 +309,26 @@ impl State {
                 (Some(a), Some(b)) => Rc::ptr_eq(a, b),
                 _ => false,
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_of_a_million_branches_goes_without_a_deep_stack() {
+        let mut last: Option<Rc<Choice>> = None;
+        for fork in 0..1_000_000 {
+            let branch = 0;
+            let before = last.take();
+            last = Some(Rc::new(Choice {
+                fork,
+                branch,
+                before,
+            }));
+        }
+        let fork = last.map(|choice| choice.fork);
+        assert_eq!(fork, Some(999_999));
     }
 }

@@ -30,7 +30,12 @@ const ALIKE: f64 = 1e-9;
 /// Gathers ends into answers, lowest source first.
 pub(crate) fn resolve(eval: &Eval<'_>, ends: &[End]) -> Vec<Answer> {
     let paths: Vec<Vec<(usize, usize)>> = ends.iter().map(|end| end.state.path()).collect();
-    let resolver = Resolver { eval, ends, paths };
+    let resolver = Resolver {
+        eval,
+        ends,
+        paths,
+        kinds: kinds(ends),
+    };
     let all: Vec<usize> = (0..ends.len()).collect();
     let by_addr = atoms(&all, |end| &ends[end].state.addr);
     let mut groups: Vec<(Ranges, Vec<Out>)> = Vec::new();
@@ -100,6 +105,34 @@ struct Resolver<'a, 'h> {
     ends: &'a [End],
     /// The branches each end took.
     paths: Vec<Vec<(usize, usize)>>,
+    /// What each end is like.
+    kinds: Vec<Kind>,
+}
+
+/// What an end is like, by numbers that are quick to compare: there may be as many ends as
+/// rules, and every one is held against every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    /// The same for ends that look the same to client and server.
+    seen: usize,
+    /// The same for those that the same rule decided, too.
+    exact: usize,
+}
+
+fn kinds(ends: &[End]) -> Vec<Kind> {
+    let (mut seen, mut exact) = (BTreeMap::new(), BTreeMap::new());
+    let of = |end: &End| {
+        let socket = end.server.as_ref().map(|server| &server.socket);
+        let to = (end.to, &end.oif, end.seen_source, end.masquerade);
+        let text = format!("{:?}", (end.verdict, end.client, to, socket));
+        let next = seen.len();
+        let seen = *seen.entry(text).or_insert(next);
+        let next = exact.len();
+        let key = (seen, format!("{:?}", end.cause), decider(end));
+        let exact = *exact.entry(key).or_insert(next);
+        Kind { seen, exact }
+    };
+    ends.iter().map(of).collect()
 }
 
 impl Resolver<'_, '_> {
@@ -259,16 +292,8 @@ impl Resolver<'_, '_> {
         if !a.gaps.is_empty() || !b.gaps.is_empty() {
             return a.gaps == b.gaps;
         }
-        let (a, b) = (&self.ends[a.end], &self.ends[b.end]);
-        let seen = |end: &End| {
-            let server = end
-                .server
-                .as_ref()
-                .map(|server: &Server| server.socket.clone());
-            let to = (end.to, end.oif.clone(), end.seen_source, end.masquerade);
-            (end.verdict, end.client, to, server)
-        };
-        seen(a) == seen(b) && (!exact || (a.cause == b.cause && decider(a) == decider(b)))
+        let (a, b) = (self.kinds[a.end], self.kinds[b.end]);
+        a.seen == b.seen && (!exact || a.exact == b.exact)
     }
 
     fn answer(&self, addrs: &Ranges, outs: &[Out]) -> Answer {
@@ -340,7 +365,7 @@ impl Resolver<'_, '_> {
 /// The rule that decided: the last one of the steps.
 fn decider(end: &End) -> Option<RuleRef> {
     let steps = end.state.steps();
-    steps.iter().rev().find_map(|step| step.rule.clone())
+    steps.into_iter().rev().find_map(|step| step.rule)
 }
 
 fn in_words(ports: &Ranges) -> String {
