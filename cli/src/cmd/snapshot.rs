@@ -41,8 +41,14 @@ fn say_unread(dump: &Dump) {
     }
 }
 
-/// Puts a whole file in place of whatever is there, or leaves that as it is.
+/// Puts a whole file in place of the one that is there, or leaves that as it is. A device or a
+/// pipe is written to, and a link stays one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path);
+    let path = target.as_deref().unwrap_or(path);
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
     let temporary = temporary(path)?;
     let write = || -> io::Result<()> {
         // The file tells all about the host's network: for its owner only.
@@ -89,6 +95,13 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::remove_dir_all(&dir).unwrap();
         assert_eq!((text.as_str(), left.len()), ("new", 1));
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_stays() {
+        assert!(replace(Path::new("/dev/null"), b"x").is_ok());
+        assert!(replace(Path::new("/dev/full"), b"x").is_err());
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]
