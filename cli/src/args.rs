@@ -70,7 +70,7 @@ pub(crate) struct WhyArgs {
     #[arg(long = "in", value_name = "INTERFACE")]
     pub(crate) iif: Option<String>,
     /// The client's source port
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) sport: Option<u16>,
     /// The client's link-layer address, for rules that ask for it
     #[arg(long, value_name = "MAC", value_parser = mac)]
@@ -98,7 +98,10 @@ pub(crate) struct WhyArgs {
 #[command(next_help_heading = "Which host (this one, unless told otherwise)")]
 pub(crate) struct HostArgs {
     /// Another network namespace of this machine: its path, its name, or a process in it
-    #[arg(long, value_name = "PATH|PID")]
+    #[arg(long, value_name = "PATH|PID", conflicts_with_all = [
+        "rules", "sockets", "addresses", "routes", "ip_rules", "links", "sysctls", "sysctl",
+        "listen", "address", "route",
+    ])]
     pub(crate) netns: Option<NetnsRef>,
     /// A host that `berth snapshot` saved
     #[arg(long, value_name = "FILE", conflicts_with = "netns")]
@@ -217,7 +220,11 @@ fn mac(text: &str) -> Result<[u8; 6], String> {
     let wrong = || format!("`{text}` is no link-layer address such as 02:00:00:00:00:01");
     let bytes: Vec<u8> = text
         .split([':', '-'])
-        .map(|part| u8::from_str_radix(part, 16).map_err(|_| wrong()))
+        .map(|part| {
+            let digits = part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(part, 16).ok();
+            byte.filter(|_| digits).ok_or_else(wrong)
+        })
         .collect::<Result<_, _>>()?;
     bytes.try_into().map_err(|_| wrong())
 }

@@ -41,7 +41,16 @@ pub(crate) fn load(args: &ClusterArgs) -> anyhow::Result<Cluster> {
     let mut objects = Objects::default();
     let mut problems = Vec::new();
     for file in files {
-        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let bytes = match fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                out::say(&format!(
+                    "cannot read {}: {error}: left out",
+                    file.display()
+                ));
+                continue;
+            }
+        };
         let text = String::from_utf8_lossy(&bytes);
         let (found, wrong) = service::manifest::parse(&file.display().to_string(), &text);
         objects.append(found);
@@ -66,8 +75,22 @@ pub(crate) fn load(args: &ClusterArgs) -> anyhow::Result<Cluster> {
     })
 }
 
-/// All manifests below `dir`, by path; hidden files and folders are not read.
+/// All manifests below `dir`, by path; hidden files and folders are not read, and neither are
+/// pipes and the like, nor folders that a link leads back to.
 fn list(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    list_below(dir, &mut Vec::new(), files)
+}
+
+fn list_below(
+    dir: &Path,
+    above: &mut Vec<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> std::io::Result<()> {
+    let place = fs::canonicalize(dir)?;
+    if above.contains(&place) {
+        return Ok(());
+    }
+    above.push(place);
     let mut paths: Vec<PathBuf> = fs::read_dir(dir)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
@@ -78,15 +101,16 @@ fn list(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() {
-            list(&path, files)?;
-        } else if ["yaml", "yml", "json"]
+        let is_manifest = ["yaml", "yml", "json"]
             .iter()
-            .any(|known| extension == *known)
-        {
+            .any(|known| extension == *known);
+        if path.is_dir() {
+            list_below(&path, above, files)?;
+        } else if is_manifest && (path.is_file() || !path.exists()) {
             files.push(path);
         }
     }
+    above.pop();
     Ok(())
 }
 

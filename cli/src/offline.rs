@@ -3,6 +3,7 @@
 mod routing;
 mod rules;
 mod sockets;
+mod text;
 
 use std::fs;
 use std::io::Read as _;
@@ -25,7 +26,7 @@ pub(crate) fn read(args: &HostArgs) -> anyhow::Result<(Host, Option<Dump>)> {
     let dump = args.snapshot.as_deref().map(snapshot).transpose()?;
     let mut desk = Desk {
         host: dump.as_ref().map(host::wire::host).unwrap_or_default(),
-        problems: Vec::new(),
+        ..Desk::default()
     };
     routing::read(&mut desk, args)?;
     rules::read(&mut desk, &args.rules)?;
@@ -56,30 +57,49 @@ fn content(path: &Path) -> anyhow::Result<Vec<u8>> {
 #[derive(Default)]
 struct Desk {
     host: Host,
-    problems: Vec<Problem>,
+    /// With the part of an answer that each can touch.
+    problems: Vec<(GapKind, Problem)>,
 }
 
 impl Desk {
-    /// Reads a file with one of the parsers, keeping its problems.
+    /// Reads a file with one of the parsers, keeping its problems. What is lost of it leaves
+    /// answers that depend on this part unknown.
     fn parsed<T>(
         &mut self,
+        kind: GapKind,
         path: &Path,
         parser: impl FnOnce(&Host, Input<'_>) -> (T, Vec<Problem>),
     ) -> anyhow::Result<T> {
-        let bytes = content(path)?;
+        let bytes = text::utf8(content(path)?);
         let name = path.display().to_string();
         let input = Input {
             name: &name,
             text: &bytes,
         };
         let (found, problems) = parser(&self.host, input);
-        self.problems.extend(problems);
+        self.add_problems(kind, problems);
+        self.add_problems(kind, text::empty(input));
         Ok(found)
+    }
+
+    fn add_problems(&mut self, kind: GapKind, problems: impl IntoIterator<Item = Problem>) {
+        for problem in problems {
+            let kind = if problem.lost { kind } else { GapKind::Input };
+            // A file that is read as two things has the same problem twice.
+            let told = self.problems.iter().any(|(_, known)| *known == problem);
+            if !told {
+                self.problems.push((kind, problem));
+            }
+        }
     }
 
     fn sysctls(&mut self, args: &HostArgs) -> anyhow::Result<()> {
         for path in &args.sysctls {
-            let sysctls = self.parsed(path, |_, input| parse::sysctls(input))?;
+            let sysctls = self.parsed(GapKind::Routing, path, |_, input| {
+                let (sysctls, mut problems) = parse::sysctls(input);
+                problems.extend(text::cut(input));
+                (sysctls, problems)
+            })?;
             for (name, value) in sysctls.iter() {
                 self.host.sysctls.insert(name, value);
             }
@@ -88,6 +108,7 @@ impl Desk {
         for setting in &args.sysctl {
             let (name, value) = setting
                 .split_once('=')
+                .filter(|(name, _)| name.contains(['.', '/']))
                 .with_context(|| format!("cannot read --sysctl `{setting}`: give NAME=VALUE"))?;
             self.host.sysctls.insert(name.trim(), value);
         }
@@ -99,21 +120,29 @@ impl Desk {
         self.host.gaps.retain(|gap| gap.kind != kind);
     }
 
-    /// Names on stderr what was skipped, and keeps it as gaps of the host.
+    /// Names on stderr what was skipped, and keeps it as gaps of the host: all that is lost, and
+    /// of what is only worth a note as many as are told.
     fn say_problems(&mut self) {
-        for problem in self.problems.iter().take(TOLD) {
+        for (_, problem) in self.problems.iter().take(TOLD) {
             out::say(&problem.to_string());
         }
         if self.problems.len() > TOLD {
             let more = self.problems.len() - TOLD;
             out::say(&format!("{more} more problems in the files given"));
         }
-        let gap = |problem: &Problem| Gap {
-            kind: GapKind::Input,
-            what: problem.to_string(),
-            device: None,
-        };
-        self.host.gaps.extend(self.problems.iter().map(gap));
+        let mut kinds: Vec<GapKind> = Vec::new();
+        for (i, (kind, problem)) in self.problems.iter().enumerate() {
+            // One cause is enough to leave an answer open.
+            let is_new = !kinds.contains(kind);
+            kinds.push(*kind);
+            if is_new || (*kind == GapKind::Input && i < TOLD) {
+                self.host.gaps.push(Gap {
+                    kind: *kind,
+                    what: problem.to_string(),
+                    device: None,
+                });
+            }
+        }
     }
 }
 

@@ -60,6 +60,11 @@ impl Source {
 }
 
 fn pod(text: &str) -> anyhow::Result<Source> {
+    if let Some((addr, _)) = text.split_once('/')
+        && addr.parse::<IpAddr>().is_ok()
+    {
+        bail!("why: cannot ask about all of {text}: give --from one ADDRESS of it, such as {addr}");
+    }
     let name = text.strip_prefix("pod:").unwrap_or(text).parse();
     match name {
         Ok(name) => Ok(Source::Pod(name)),

@@ -100,8 +100,10 @@ fn endpoint(text: &str) -> anyhow::Result<Target> {
     if let Some(port) = port(text.strip_prefix(':').unwrap_or(text)) {
         return Ok(Target::Port(port));
     }
-    if let Ok(to) = text.parse() {
-        return Ok(Target::Endpoint(to));
+    if let Ok(Endpoint { addr, port }) = text.parse() {
+        // A client that connects to a mapped address speaks IPv4.
+        let addr = addr.to_canonical();
+        return Ok(Target::Endpoint(Endpoint { addr, port }));
     }
     if let Some(port) = text.strip_prefix("localhost:").and_then(port) {
         let addr = IpAddr::V4(Ipv4Addr::LOCALHOST);

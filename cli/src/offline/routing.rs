@@ -37,7 +37,7 @@ fn links(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
     }
     desk.host.links.clear();
     for path in files {
-        let links = desk.parsed(path, |_, input| parse::ip_links(input))?;
+        let links = desk.parsed(GapKind::Routing, path, |_, input| parse::ip_links(input))?;
         for link in links {
             if desk.host.link(link.index).is_none() {
                 desk.host.links.push(link);
@@ -55,7 +55,9 @@ fn addresses(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
         desk.forget(GapKind::Routing);
     }
     for path in &args.addresses {
-        let addresses = desk.parsed(path, |_, input| parse::ip_addresses(input))?;
+        let addresses = desk.parsed(GapKind::Routing, path, |_, input| {
+            parse::ip_addresses(input)
+        })?;
         desk.host.addresses.extend(addresses);
     }
     for text in &args.address {
@@ -104,7 +106,7 @@ fn rules(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
     }
     desk.host.routing_rules.clear();
     for path in &args.ip_rules {
-        let rules = desk.parsed(path, |_, input| {
+        let rules = desk.parsed(GapKind::Routing, path, |_, input| {
             let (rules, problems) = parse::ip_rules(input, Family::V4);
             match family(&rules, path) {
                 Family::V4 => (rules, problems),
@@ -139,7 +141,7 @@ fn routes(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
         desk.host.routes.clear();
     }
     for path in &args.routes {
-        let routes = desk.parsed(path, |host, input| {
+        let routes = desk.parsed(GapKind::Routing, path, |host, input| {
             parse::ip_routes(input, |name| index_of(host, name))
         })?;
         desk.host.routes.extend(routes);

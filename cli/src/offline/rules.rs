@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use host::parse::{self, Input, Kind};
+use host::parse::{self, Input, Kind, Problem};
 use host::{GapKind, Language, Ruleset, Table, TableFamily};
 use net::Family;
 
-use super::{Desk, content};
+use super::{Desk, content, text};
 
 /// Reads the files. Tables of a save headed `(nf_tables)` take the place of the same tables
 /// in a listing of nft, which shows less of them.
@@ -35,12 +35,18 @@ struct Rules {
 
 impl Rules {
     fn file(&mut self, desk: &mut Desk, path: &Path) -> anyhow::Result<()> {
-        let bytes = content(path)?;
+        let bytes = text::utf8(content(path)?);
         let name = path.display().to_string();
         let input = Input {
             name: &name,
             text: &bytes,
         };
+        if text::empty(input).is_some() {
+            bail!(
+                "cannot read {name} as rules: it is empty, which is what iptables-save writes \
+                 where there are no rules and where it fails: leave it out in the first case"
+            );
+        }
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
             Kind::NftText | Kind::NftJson => {
@@ -62,7 +68,7 @@ impl Rules {
     fn save(&mut self, desk: &mut Desk, input: Input<'_>) {
         let (tables, save, problems) = parse::iptables_save(input);
         desk.host.gaps.extend(save.gaps);
-        desk.problems.extend(problems);
+        desk.add_problems(GapKind::Rules, problems);
         self.legacy_beside.extend(save.legacy_beside);
         let given = &mut desk.host.given;
         match save.family {
@@ -70,7 +76,38 @@ impl Rules {
             Some(Family::V6) => given.rules_v6 = true,
             None => (given.rules_v4, given.rules_v6) = (true, true),
         }
-        self.saved.extend(tables);
+        for table in tables {
+            self.add(desk, input.name, table);
+        }
+    }
+
+    /// Adds a table. A kernel has one of each name, so of two that differ one is of another
+    /// host or another time.
+    fn add(&mut self, desk: &mut Desk, file: &str, table: Table) {
+        let is_same = |known: &&Table| {
+            known.family == table.family
+                && known.name == table.name
+                && known.language == table.language
+        };
+        match self.saved.iter().find(is_same) {
+            None => self.saved.push(table),
+            Some(known) if *known == table => {}
+            Some(_) => {
+                let (family, name) = (family_word(table.family), &table.name);
+                let what = format!(
+                    "table {name} of {family} was in a file before this and was not taken: give \
+                     only one of the two"
+                );
+                let problem = Problem {
+                    file: file.to_owned(),
+                    line: 0,
+                    text: String::new(),
+                    what,
+                    lost: true,
+                };
+                desk.add_problems(GapKind::Rules, [problem]);
+            }
+        }
     }
 
     /// Puts all tables into the host: legacy ones first, then those of nftables.
@@ -90,6 +127,14 @@ impl Rules {
         let tables = &mut desk.host.ruleset.tables;
         tables.extend(self.saved.into_iter().chain(listed));
         tables.sort_by_key(|table| table.language);
+    }
+}
+
+fn family_word(family: TableFamily) -> &'static str {
+    if family == TableFamily::Ip6 {
+        "IPv6"
+    } else {
+        "IPv4"
     }
 }
 

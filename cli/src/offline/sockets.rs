@@ -5,7 +5,7 @@ use host::{GapKind, parse};
 
 use crate::args::HostArgs;
 
-use super::{Desk, index_of};
+use super::{Desk, index_of, text};
 
 /// Reads the files, then the short forms beside them.
 pub(super) fn read(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
@@ -18,13 +18,15 @@ pub(super) fn read(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
     }
     for path in &args.sockets {
         let ss = |host: &host::Host, input: parse::Input<'_>| {
-            parse::ss(input, |name| index_of(host, name))
+            let (sockets, mut problems) = parse::ss(input, |name| index_of(host, name));
+            problems.extend(text::cut(input));
+            (sockets, problems)
         };
-        let sockets = desk.parsed(path, ss)?;
+        let sockets = desk.parsed(GapKind::Sockets, path, ss)?;
         desk.host.sockets.extend(sockets);
     }
-    for text in &args.listen {
-        let socket = parse::listen(text).context("--listen")?;
+    for listener in &args.listen {
+        let socket = parse::listen(listener).context("--listen")?;
         desk.host.sockets.push(socket);
     }
     desk.host.given.sockets = true;
