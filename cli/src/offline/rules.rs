@@ -41,11 +41,21 @@ impl Rules {
             name: &name,
             text: &bytes,
         };
-        if text::empty(input).is_some() {
-            bail!(
-                "cannot read {name} as rules: it is empty, which is what iptables-save writes \
-                 where there are no rules and where it fails: leave it out in the first case"
+        if let Some(problem) = text::empty(input) {
+            // No rules at all, or no right to read them: as if the file were not given.
+            let what = "file is empty, as iptables-save leaves it where there are no rules and \
+                        where it fails: taken for neither";
+            let what = what.to_owned();
+            let lost = false;
+            desk.add_problems(
+                GapKind::Rules,
+                [Problem {
+                    what,
+                    lost,
+                    ..problem
+                }],
             );
+            return Ok(());
         }
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
