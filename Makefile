@@ -1,5 +1,10 @@
 # The tasks of this repository, one line each; anything with logic is in xtask.
 NETNS := --features kernel/netns,testkit/netns,cli/netns
+# A user is root in a namespace alone, where /run/xtables.lock cannot be opened.
+ifneq ($(shell id -u),0)
+AS_ROOT := --config "target.'cfg(unix)'.runner='unshare -rn'"
+export XTABLES_LOCKFILE := /dev/null
+endif
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
 .NOTPARALLEL:
 .PHONY: help demo test truth bench netns cases tidy lint ci setup
@@ -9,13 +14,13 @@ help: ## Lists these targets
 demo: ## Plays the story on the real kernel and leaves nothing behind
 	@sh xtask/setup.sh demo && cargo run --release -p cli -- demo
 test: setup lint tidy ## Runs every check and every test
-	cargo test --workspace --no-fail-fast $(NETNS)
+	cargo test --workspace --no-fail-fast $(NETNS) $(AS_ROOT)
 truth: setup ## Compares many answers with what real packets did
-	cargo run --release -p testkit --bin truth -- --pairs 100000
+	cargo run --release $(AS_ROOT) -p testkit --bin truth -- --pairs 100000
 bench: setup ## Measures berth beside the programs it can be compared with
 	cargo run --release -p xtask -- bench
 netns: setup ## Runs the tests that need network namespaces
-	cargo test -p kernel -p testkit -p cli $(NETNS)
+	cargo test -p kernel -p testkit -p cli $(NETNS) $(AS_ROOT)
 cases: ## Runs the cases; with UPDATE_CASES=1 rewrites their stories
 	cargo test -p testkit --test cases
 tidy: ## Checks the laws a machine can check
