@@ -86,6 +86,24 @@ pub struct Given {
     pub nft: bool,
 }
 
+impl Given {
+    /// Everything was read.
+    pub fn everything() -> Self {
+        Self {
+            links: true,
+            addresses: true,
+            routes: true,
+            routing_rules: true,
+            sysctls: true,
+            sockets: true,
+            ipsets: true,
+            rules_v4: true,
+            rules_v6: true,
+            nft: true,
+        }
+    }
+}
+
 impl Host {
     /// The link with this index.
     pub fn link(&self, index: u32) -> Option<&Link> {

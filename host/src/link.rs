@@ -27,6 +27,25 @@ pub struct Link {
     pub peer_elsewhere: bool,
 }
 
+impl Link {
+    /// A link that only its name is known of: `lo` is the loopback, any other an Ethernet
+    /// device that is up.
+    pub fn named(index: u32, name: &str) -> Self {
+        let loopback = name == "lo";
+        Self {
+            index,
+            name: name.to_owned(),
+            up: true,
+            loopback,
+            kind: String::new(),
+            master: None,
+            group: 0,
+            hardware_type: if loopback { 772 } else { 1 },
+            peer_elsewhere: false,
+        }
+    }
+}
+
 /// An address of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {

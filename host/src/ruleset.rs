@@ -1,5 +1,7 @@
 //! Tables, chains and rules, whatever language they are written in.
 
+use std::fmt;
+
 use crate::nft;
 use crate::xt;
 
@@ -27,6 +29,20 @@ pub enum TableFamily {
     Bridge,
     /// A device's ingress or egress.
     Netdev,
+}
+
+impl fmt::Display for TableFamily {
+    /// nft's word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ip => "ip",
+            Self::Ip6 => "ip6",
+            Self::Inet => "inet",
+            Self::Arp => "arp",
+            Self::Bridge => "bridge",
+            Self::Netdev => "netdev",
+        })
+    }
 }
 
 /// Who evaluates the table.

@@ -9,12 +9,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use host::RuleBody;
 use host::dump::Dump;
 use host::nft::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, Limit, MetaKey, Nat, NatKind, NumgenKind,
     PayloadBase, Register, Reject, SetOp, Verdict,
 };
-use host::{RuleBody, TableFamily};
 
 fn file(name: &str) -> Vec<u8> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testkit/data/wire");
@@ -389,17 +389,6 @@ fn agrees(ours: &str, theirs: &str) -> bool {
     }
 }
 
-fn family(family: TableFamily) -> &'static str {
-    match family {
-        TableFamily::Ip => "ip",
-        TableFamily::Ip6 => "ip6",
-        TableFamily::Inet => "inet",
-        TableFamily::Arp => "arp",
-        TableFamily::Bridge => "bridge",
-        TableFamily::Netdev => "netdev",
-    }
-}
-
 #[test]
 fn every_expression_says_what_nft_prints_of_it() {
     let listed = String::from_utf8(file("every.bytecode")).unwrap();
@@ -412,7 +401,7 @@ fn every_expression_says_what_nft_prints_of_it() {
     for table in &host.ruleset.tables {
         for chain in &table.chains {
             for rule in &chain.rules {
-                let place = format!("{} {} {} ", family(table.family), table.name, chain.name);
+                let place = format!("{} {} {} ", table.family, table.name, chain.name);
                 let head = theirs.next().unwrap();
                 assert!(head.starts_with(&place), "{head}, not {place}");
                 let RuleBody::Nft(exprs) = &rule.body else {

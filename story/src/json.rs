@@ -124,7 +124,7 @@ fn step_item(story: &Story, step: &Step) -> StepItem {
     StepItem {
         stage: words::stage(step.stage),
         table: table.map(|table| table.name.clone()),
-        family: table.map(|table| words::family_word(table.family)),
+        family: table.map(|table| table.family.to_string()),
         chain: chain.map(|chain| chain.name.clone()),
         rule: at.and_then(|at| at.rule).map(|n| n + 1),
         text: text.map(|(chain, rule)| rule_text(chain, rule)),

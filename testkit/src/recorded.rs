@@ -90,18 +90,7 @@ pub fn node(rules: &str, stage: &str) -> Host {
     let index = |name: &str| host.link_named(name).map(|link| link.index);
     let sockets = read(&at.join(stage).join("ss-tulpenOH.txt"));
     host.sockets = whole(parse::ss(input(&sockets), index));
-    host.given = Given {
-        links: true,
-        addresses: true,
-        routes: true,
-        routing_rules: true,
-        sysctls: true,
-        sockets: true,
-        ipsets: true,
-        rules_v4: true,
-        rules_v6: true,
-        nft: true,
-    };
+    host.given = Given::everything();
     let assumed = trace::complete(&mut host);
     assert_eq!(assumed, [], "nothing should have to be assumed");
     host

@@ -124,20 +124,7 @@ fn add_links(host: &mut Host) {
     let index = (1..=u32::MAX)
         .find(|index| host.link(*index).is_none())
         .unwrap_or(1);
-    host.links.insert(
-        0,
-        Link {
-            index,
-            name: "lo".to_owned(),
-            up: true,
-            loopback: true,
-            kind: String::new(),
-            master: None,
-            group: 0,
-            hardware_type: 772,
-            peer_elsewhere: false,
-        },
-    );
+    host.links.insert(0, Link::named(index, "lo"));
 }
 
 /// 127.0.0.1/8 and ::1 on the loopback link of a host whose addresses were typed by hand.

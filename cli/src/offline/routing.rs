@@ -10,8 +10,6 @@ use crate::args::HostArgs;
 
 use super::{Desk, index_of};
 
-/// `ARPHRD_ETHER`.
-const ETHERNET: u16 = 1;
 /// Where the numbers of links that only a short form names begin: beyond those of files.
 const MADE_UP: u32 = 1 << 20;
 /// The priority of the last rule that IPv4 has by itself and IPv6 has not (fib_rules.c).
@@ -86,17 +84,7 @@ fn link_for(host: &mut Host, name: &str) -> u32 {
     }
     let beyond = host.links.iter().map(|link| link.index + 1).max();
     let index = beyond.unwrap_or(0).max(MADE_UP);
-    host.links.push(Link {
-        index,
-        name: name.to_owned(),
-        up: true,
-        loopback: name == "lo",
-        kind: String::new(),
-        master: None,
-        group: 0,
-        hardware_type: ETHERNET,
-        peer_elsewhere: false,
-    });
+    host.links.push(Link::named(index, name));
     index
 }
 

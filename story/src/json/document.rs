@@ -123,7 +123,7 @@ pub struct StepItem {
     /// The rule's table.
     pub table: Option<String>,
     /// The table's family, in nft's word.
-    pub family: Option<&'static str>,
+    pub family: Option<String>,
     /// The rule's chain.
     pub chain: Option<String>,
     /// The rule's number in its chain, from 1; null for the chain's policy.

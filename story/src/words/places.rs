@@ -53,25 +53,13 @@ pub(crate) fn table_words(host: &Host, index: usize) -> String {
     match (namesake, table.language) {
         (None, _) => name,
         (Some(_), Language::Legacy) => format!("legacy {name}"),
-        (Some(_), Language::Nft) => format!("{} {name}", family_word(table.family)),
+        (Some(_), Language::Nft) => format!("{} {name}", table.family),
     }
 }
 
 /// Whether one packet can see tables of both families.
 fn meets(a: TableFamily, b: TableFamily) -> bool {
     a == b || a == TableFamily::Inet || b == TableFamily::Inet
-}
-
-/// A table's family, in nft's word.
-pub(crate) fn family_word(family: TableFamily) -> &'static str {
-    match family {
-        TableFamily::Ip => "ip",
-        TableFamily::Ip6 => "ip6",
-        TableFamily::Inet => "inet",
-        TableFamily::Arp => "arp",
-        TableFamily::Bridge => "bridge",
-        TableFamily::Netdev => "netdev",
-    }
 }
 
 /// Whether a table is one of iptables', whoever evaluates it.
@@ -150,7 +138,7 @@ fn rule_check(host: &Host, at: &RuleRef) -> String {
     };
     let (name, chain_name) = (escape::shell(&table.name), escape::shell(&chain.name));
     if !speaks_xt(table) {
-        let family = family_word(table.family);
+        let family = table.family;
         return format!("nft -a list chain {family} {name} {chain_name}");
     }
     let six = if table.family == TableFamily::Ip6 {

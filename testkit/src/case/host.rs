@@ -9,9 +9,6 @@ use super::CaseError;
 use super::file::{Block, Case, Kind};
 use super::ip_rules::ip_rules;
 
-/// `ARPHRD_ETHER`.
-const ETHERNET: u16 = 1;
-
 /// A host put together from blocks, what is known of its cluster, and what was not understood.
 #[derive(Debug, Default)]
 pub struct CaseHost {
@@ -136,18 +133,7 @@ impl CaseHost {
             return link.index;
         }
         let count = u32::try_from(self.host.links.len()).expect("a case has few links");
-        let loopback = name == "lo";
-        self.host.links.push(Link {
-            index: count + 1,
-            name: name.to_owned(),
-            up: true,
-            loopback,
-            kind: String::new(),
-            master: None,
-            group: 0,
-            hardware_type: if loopback { 772 } else { ETHERNET },
-            peer_elsewhere: false,
-        });
+        self.host.links.push(Link::named(count + 1, name));
         count + 1
     }
 
@@ -161,16 +147,8 @@ impl CaseHost {
         host.routes
             .retain(|route| !defaults.contains(&route.dst) || given.contains(route));
         host.given = Given {
-            links: true,
-            addresses: true,
-            routes: true,
             routing_rules: !host.routing_rules.is_empty(),
-            sysctls: true,
-            sockets: true,
-            ipsets: true,
-            rules_v4: true,
-            rules_v6: true,
-            nft: true,
+            ..Given::everything()
         };
         host.gaps.extend(self.problems.iter().map(|problem| Gap {
             kind: GapKind::Input,

@@ -125,21 +125,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn of(rules: &str, listeners: &[&str]) -> Self {
-        let mut host = Host::default();
-        let links = [("lo", true, 772), ("eth0", false, 1)];
-        for (index, (name, loopback, hardware_type)) in (1..).zip(links) {
-            host.links.push(Link {
-                index,
-                name: name.to_owned(),
-                up: true,
-                loopback,
-                kind: String::new(),
-                master: None,
-                group: 0,
-                hardware_type,
-                peer_elsewhere: false,
-            });
-        }
+        let mut host = Host {
+            links: vec![Link::named(1, "lo"), Link::named(2, "eth0")],
+            ..Host::default()
+        };
         let addr = "192.168.77.1".parse().unwrap();
         host.addresses.push(Address {
             link: 2,

@@ -72,14 +72,7 @@ pub(crate) fn show(sight: &Sight<'_>, step: &Step) -> Option<String> {
         return None;
     }
     if !is_of_iptables(table) {
-        let family = match table.family {
-            TableFamily::Ip => "ip",
-            TableFamily::Ip6 => "ip6",
-            TableFamily::Inet => "inet",
-            TableFamily::Arp => "arp",
-            TableFamily::Bridge => "bridge",
-            TableFamily::Netdev => "netdev",
-        };
+        let family = table.family;
         return Some(format!(
             "nft -a list chain {family} {} {}",
             table.name, chain.name
