@@ -8,7 +8,9 @@ use net::{Proto, addr_bits};
 use crate::eval::{Eval, Fork};
 use crate::packet::{Fact, State};
 use crate::ranges::Ranges;
+use crate::routing::take;
 use crate::value::Dim;
+use crate::ways::{Ways, each, sift};
 
 /// The socket that packets reach.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +25,7 @@ pub(crate) enum Taker<'h> {
 
 impl<'h> Eval<'h> {
     /// The sockets that get the packets of a state.
-    pub(crate) fn takers(&mut self, state: State) -> Vec<(State, Taker<'h>)> {
+    pub(crate) fn takers(&mut self, state: State) -> Ways<Taker<'h>> {
         let host = self.host;
         let unread = host.gaps.iter().any(|gap| gap.kind == GapKind::Sockets);
         if !host.given.sockets || unread {
@@ -35,39 +37,30 @@ impl<'h> Eval<'h> {
         ) else {
             return vec![(state, Taker::Unknown)];
         };
-        let (mut taken, mut rest) = (Vec::new(), Some(state));
         // A UDP socket that is connected to the client goes before all others.
-        for socket in &host.sockets {
-            let Some(state) = rest.take() else { break };
-            let proto = state.packet.proto;
-            let fits = socket.state == SocketState::Connected
+        let proto = state.packet.proto;
+        let connected = host.sockets.iter().filter(|socket| {
+            socket.state == SocketState::Connected
                 && proto == Proto::UDP
                 && socket.proto == proto
-                && socket.port == port
-                && socket.addr == dst;
-            match socket.peer.filter(|_| fits) {
-                None => rest = Some(state),
-                Some(peer) => {
-                    let (inside, outside) = of_peer(state, peer);
-                    taken.extend(inside.map(|state| (state, Taker::Socket(socket))));
-                    taken.extend(
-                        outside
-                            .1
-                            .map(|state| self.unconnected(state, dst, port))
-                            .into_iter()
-                            .flatten(),
-                    );
-                    rest = outside.0;
-                }
-            }
+                && (socket.addr, socket.port) == (dst, port)
+        });
+        let (mut taken, mut open) = (Vec::new(), vec![state]);
+        for socket in connected {
+            let Some(peer) = socket.peer else { continue };
+            let ways = each(open, |state| by_peer(state, peer));
+            let mut own = Vec::new();
+            open = sift(ways, &mut own, |is_peer| !is_peer);
+            taken.extend(
+                own.into_iter()
+                    .map(|(state, _)| (state, Taker::Socket(socket))),
+            );
         }
-        if let Some(state) = rest {
-            taken.extend(self.unconnected(state, dst, port));
-        }
+        taken.extend(each(open, |state| self.unconnected(state, dst, port)));
         taken
     }
 
-    fn unconnected(&mut self, state: State, dst: IpAddr, port: u16) -> Vec<(State, Taker<'h>)> {
+    fn unconnected(&mut self, state: State, dst: IpAddr, port: u16) -> Ways<Taker<'h>> {
         let host = self.host;
         let device = self.receiving_link(&state);
         let proto = state.packet.proto;
@@ -161,24 +154,83 @@ pub(crate) fn accepts(socket: &Socket, dst: IpAddr) -> bool {
         }
 }
 
-/// Packets from a peer; and the others, in two parts.
-fn of_peer(
-    state: State,
-    (addr, port): (IpAddr, u16),
-) -> (Option<State>, (Option<State>, Option<State>)) {
-    let src = state.packet.src.clone();
-    let sport = state.packet.sport.clone();
-    let addr = Ranges::one(addr_bits(addr));
-    let (inside, outside) = crate::routing::take(state, &src, &addr);
-    let Some(state) = inside else {
-        return (None, (outside, None));
-    };
+/// Packets by whether they come from a peer.
+fn by_peer(state: State, (addr, port): (IpAddr, u16)) -> Ways<bool> {
+    let (src, sport) = (state.packet.src.clone(), state.packet.sport.clone());
+    let (inside, outside) = take(state, &src, &Ranges::one(addr_bits(addr)));
+    let mut ways: Ways<bool> = outside.map(|state| (state, false)).into_iter().collect();
+    let Some(state) = inside else { return ways };
     match (state.known_port(&sport), &sport) {
-        (Some(known), _) if known == port => (Some(state), (outside, None)),
+        (Some(known), _) => ways.push((state, known == port)),
         (None, Fact::Client) => {
-            let (inside, other) = state.cut(Dim::Port, &Ranges::one(port.into()));
-            (inside, (outside, other))
+            let (own, other) = state.cut(Dim::Port, &Ranges::one(port.into()));
+            ways.extend(own.map(|state| (state, true)));
+            ways.extend(other.map(|state| (state, false)));
         }
-        _ => (None, (outside, Some(state))),
+        (None, _) => ways.push((state, false)),
+    }
+    ways
+}
+
+#[cfg(test)]
+mod tests {
+    use host::{Address, Given, Host, Link};
+    use net::{Endpoint, Prefix};
+
+    use super::*;
+    use crate::{Origin, Question, Verdict, answer, complete};
+
+    /// A socket of 192.0.2.1:53 that is connected to a port of 192.0.2.9.
+    fn connected(peer_port: u16) -> Socket {
+        Socket {
+            proto: Proto::UDP,
+            state: SocketState::Connected,
+            addr: IpAddr::from([192, 0, 2, 1]),
+            port: 53,
+            peer: Some((IpAddr::from([192, 0, 2, 9]), peer_port)),
+            v6_only: false,
+            device: None,
+            uid: 0,
+            inode: 0,
+            mark: None,
+            transparent: None,
+            holder: None,
+        }
+    }
+
+    fn verdict(host: &Host, sport: u16) -> Verdict {
+        let to = Endpoint {
+            addr: IpAddr::from([192, 0, 2, 1]),
+            port: 53,
+        };
+        let mut question = Question::about(Proto::UDP, to);
+        question.origin = Origin::Address(IpAddr::from([192, 0, 2, 9]));
+        question.sport = Some(sport);
+        answer(host, &question).unwrap()[0].outcomes[0].verdict
+    }
+
+    #[test]
+    fn each_of_several_sockets_connected_to_a_client_gets_its_own_datagrams() {
+        let addr = IpAddr::from([192, 0, 2, 1]);
+        let mut host = Host {
+            links: vec![Link::named(1, "lo"), Link::named(2, "eth0")],
+            addresses: vec![Address {
+                link: 2,
+                addr,
+                prefix: Prefix::containing(addr, 24),
+                peer: None,
+                secondary: false,
+                scope: 0,
+            }],
+            sockets: vec![connected(1000), connected(2000)],
+            ..Host::default()
+        };
+        let _ = complete(&mut host);
+        host.given = Given::everything();
+        let ends = [1000, 2000, 3000].map(|sport| verdict(&host, sport));
+        assert_eq!(
+            ends,
+            [Verdict::Delivered, Verdict::Delivered, Verdict::Refused]
+        );
     }
 }
