@@ -124,7 +124,6 @@ fn matters(story: &Story, steps: &[Step]) -> bool {
         | Did::Snat { .. }
         | Did::Notrack
         | Did::Queue
-        | Did::Fork { .. }
         | Did::Delivered
         | Did::Stops(_)
         | Did::AnswerStarts

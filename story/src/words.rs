@@ -200,12 +200,8 @@ pub fn listens(server: &Server) -> String {
 
 /// The last thing that a rule or the kernel decided, which explains the end.
 pub(crate) fn deciding(outcome: &Outcome) -> Option<&trace::Step> {
-    let telling = |did: &Did| {
-        matches!(
-            did,
-            Did::Drop | Did::Reject(_) | Did::Stops(_) | Did::Queue | Did::Fork { .. }
-        )
-    };
+    let telling =
+        |did: &Did| matches!(did, Did::Drop | Did::Reject(_) | Did::Stops(_) | Did::Queue);
     let last = outcome.steps.iter().rev().find(|step| telling(&step.did));
     last.or(outcome.steps.last())
 }
@@ -275,7 +271,6 @@ fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> 
             "the packet that completes the handshake is lost: {}",
             cause_words(story, outcome, inner, ends)
         ),
-        Cause::Queue => format!("{} leaves it to a program in user space", rule()),
         Cause::Gap => match outcome.gaps.as_slice() {
             [] => "something that could not be read decides".to_owned(),
             [gap] => escape::terminal(&gap.what),
@@ -327,7 +322,6 @@ pub(crate) fn stop_mark(cause: &Cause) -> &'static str {
         Cause::WrongSource => "wrong source",
         Cause::AnswerLost(_) => "answer lost",
         Cause::HandshakeLost(_) => "handshake lost",
-        Cause::Queue => "user space",
     }
 }
 
@@ -371,8 +365,6 @@ pub fn did(did: &Did, is_xt: bool) -> String {
         Did::CtMark { mark } => format!("connection mark becomes {mark:#x}"),
         Did::Notrack => "NOTRACK".to_owned(),
         Did::Queue => "NFQUEUE".to_owned(),
-        Did::Fork { taken: true, why } => format!("may be taken: {}", escape::terminal(why)),
-        Did::Fork { taken: false, why } => format!("may be passed by: {}", escape::terminal(why)),
         Did::Delivered => "delivered".to_owned(),
         Did::Leaves { oif } => format!("leaves over {}", escape::terminal(oif)),
         Did::Stops(cause) => stop_words(cause),

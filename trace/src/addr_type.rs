@@ -9,13 +9,13 @@ use net::{Family, Prefix, addr_bits};
 use crate::eval::Eval;
 use crate::packet::State;
 use crate::ranges::Ranges;
-use crate::route::{Found, Key, Refusal, ordered};
+use crate::route::{Found, Key, Refusal};
 use crate::value::{Loaded, Seg};
 
 impl Eval<'_> {
     /// The type of an IPv4 address: what the local table says of it, and unicast otherwise
     /// (fib_frontend.c, __inet_dev_addr_type). `device` limits local ones to that link.
-    fn types_v4(&self, device: Option<u32>) -> Vec<(Ranges, u8)> {
+    fn types_v4(&mut self, device: Option<u32>) -> Vec<(Ranges, u8)> {
         let fixed = [
             (Prefix::containing(IpAddr::from([0, 0, 0, 0]), 8), 3),
             (
@@ -28,7 +28,7 @@ impl Eval<'_> {
             .iter()
             .map(|(p, kind)| (Ranges::span(p.first(), p.last()), *kind))
             .collect();
-        for route in ordered(self.host, Family::V4, 255) {
+        for route in self.routes(Family::V4, 255).iter() {
             let on = route.next_hops.first().and_then(|hop| hop.link);
             let kind = if device.is_some() && on != device {
                 1
@@ -41,7 +41,12 @@ impl Eval<'_> {
     }
 
     /// Those of `addrs` that have one of `types` (`1 << RTN_*`).
-    pub(crate) fn addrs_of_types(&self, addrs: &Ranges, types: u16, device: Option<u32>) -> Ranges {
+    pub(crate) fn addrs_of_types(
+        &mut self,
+        addrs: &Ranges,
+        types: u16,
+        device: Option<u32>,
+    ) -> Ranges {
         let (mut rest, mut found) = (addrs.clone(), Ranges::none());
         for (ranges, kind) in self.types_v4(device) {
             if types & (1 << kind) != 0 {
@@ -59,7 +64,7 @@ impl Eval<'_> {
     /// The same for IPv6, where several things are tested at once (xt_addrtype.c,
     /// match_type6): multicast and unicast by the address itself, the rest by its route.
     pub(crate) fn addrs_of_types_v6(
-        &self,
+        &mut self,
         addrs: &Ranges,
         types: u16,
         device: Option<u32>,
@@ -87,7 +92,7 @@ impl Eval<'_> {
     }
 
     /// Addresses whose IPv6 route is of one of these kinds; 7 stands for any refusal.
-    fn addrs_routed_v6(&self, addrs: &Ranges, kinds: &[u8], device: Option<u32>) -> Ranges {
+    fn addrs_routed_v6(&mut self, addrs: &Ranges, kinds: &[u8], device: Option<u32>) -> Ranges {
         if let Some(device) = device {
             let own = self
                 .host
@@ -106,7 +111,7 @@ impl Eval<'_> {
         }
         let (mut rest, mut found) = (addrs.clone(), Ranges::none());
         for table in [255, 254] {
-            for route in ordered(self.host, Family::V6, table) {
+            for route in self.routes(Family::V6, table).iter() {
                 let block = Ranges::span(route.dst.first(), route.dst.last());
                 let refused = matches!(
                     route.kind,
@@ -180,7 +185,7 @@ impl Eval<'_> {
     }
 
     /// Types of addresses, by the addresses.
-    fn type_parts_v4(&self, addrs: &Ranges, device: Option<u32>) -> Vec<(Ranges, u32)> {
+    fn type_parts_v4(&mut self, addrs: &Ranges, device: Option<u32>) -> Vec<(Ranges, u32)> {
         let mut parts = Vec::new();
         let mut rest = addrs.clone();
         for (ranges, kind) in self.types_v4(device) {
@@ -195,18 +200,15 @@ impl Eval<'_> {
     /// Types of addresses, by the client's: IPv6 looks a route up, policy rules and all
     /// (nft_fib_ipv6.c, __nft_fib6_eval_type).
     fn type_parts_v6(&mut self, state: &State, flags: FibFlags) -> Vec<(Ranges, u32)> {
+        let host = self.host;
         let device = device_of(state, flags);
         let key = fib_key(state, flags);
         let dst = key.dst.clone();
         let on_device = |addr: Option<IpAddr>| {
-            let mut own = self.host.addresses.iter();
+            let mut own = host.addresses.iter();
             addr.is_some() && own.any(|a| Some(a.addr) == addr && Some(a.link) == device)
         };
-        let found = Self::fib_lookup(
-            &mut Self::new(self.host, self.question),
-            state.clone(),
-            &key,
-        );
+        let found = self.fib_lookup(state.clone(), &key);
         let kind = |(state, way): &(State, Found<'_>)| {
             let addr = state.ip(&dst);
             let kind = match way {

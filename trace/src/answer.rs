@@ -164,8 +164,6 @@ pub enum Cause {
     AnswerLost(Box<Cause>),
     /// The packet behind the handshake is lost.
     HandshakeLost(Box<Cause>),
-    /// A program in user space decides, or none and the packet is lost.
-    Queue,
     /// A gap decides.
     Gap,
 }
@@ -296,8 +294,6 @@ pub enum Did {
     Notrack,
     /// Handed to user space.
     Queue,
-    /// A rule that cannot be decided: taken or passed by.
-    Fork { taken: bool, why: String },
     /// A socket takes it.
     Delivered,
     /// It leaves over a link.

@@ -24,6 +24,18 @@ pub(crate) enum Fate {
     Unknown(Rc<str>),
 }
 
+impl From<Flow> for Fate {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Accept | Flow::Return | Flow::Bound => Self::Pass,
+            Flow::Drop(cause) => Self::Drop(cause),
+            Flow::Reject(with) => Self::Reject(with),
+            Flow::Queue => Self::Queue,
+            Flow::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}
+
 impl Eval<'_> {
     /// Sends the packets of a state through a hook.
     pub(crate) fn hook(&mut self, state: State, hook: Hook) -> Ways<Fate> {
@@ -113,20 +125,14 @@ impl Eval<'_> {
         let mark = state.packet.mark;
         let mut ways = Vec::new();
         for (mut state, flow) in self.run_base(state, hook, chain) {
-            let fate = match flow {
-                Flow::Accept | Flow::Return | Flow::Bound => Fate::Pass,
-                Flow::Drop(cause) => Fate::Drop(cause),
-                Flow::Reject(with) => Fate::Reject(with),
-                Flow::Queue => Fate::Queue,
-                Flow::Unknown(why) => Fate::Unknown(why),
-            };
+            let fate = Fate::from(flow);
             let moved = state.packet.mark != mark && reroutes(self.host, chain);
             if fate == Fate::Pass && moved {
                 ways.extend(self.reroute(state));
                 continue;
             }
-            if let (Fate::Queue, stage) = (&fate, Stage::Hook(hook)) {
-                state.note(stage, None, Did::Queue);
+            if fate == Fate::Queue {
+                state.note(Stage::Hook(hook), None, Did::Queue);
             }
             ways.push((state, fate));
         }

@@ -308,7 +308,6 @@ impl Binder<'_> {
             addr: addr.clone(),
             port: port.clone(),
             changes: !(same && same_port),
-            masquerade: self.masquerade,
         };
         let did = if self.source {
             Did::Snat {

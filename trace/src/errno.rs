@@ -63,7 +63,6 @@ pub(crate) fn at_once(cause: &Cause) -> Client {
         | Cause::ReversePath
         | Cause::AnswerLost(_)
         | Cause::HandshakeLost(_)
-        | Cause::Queue
         | Cause::Gap => "ENETUNREACH",
     })
 }

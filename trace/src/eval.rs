@@ -1,9 +1,10 @@
 //! The evaluator: what it knows, what it has prepared, and how far it may go.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use host::{Hook, Host, TableFamily};
+use host::{Hook, Host, Route, RoutingRule, TableFamily};
 use net::Family;
 
 use crate::lower;
@@ -47,6 +48,8 @@ pub(crate) struct Eval<'h> {
     names: HashMap<usize, HashMap<&'h str, usize>>,
     hooks: HashMap<(Family, Hook), Rc<crate::hook::Order>>,
     tracked: HashMap<Family, bool>,
+    routes: HashMap<(Family, u32), Rc<[&'h Route]>>,
+    routing_rules: HashMap<Family, Rc<[RoutingRule]>>,
     spent: u64,
 }
 
@@ -63,6 +66,8 @@ impl<'h> Eval<'h> {
             names: HashMap::new(),
             hooks: HashMap::new(),
             tracked: HashMap::new(),
+            routes: HashMap::new(),
+            routing_rules: HashMap::new(),
             spent: 0,
         }
     }
@@ -141,6 +146,42 @@ impl<'h> Eval<'h> {
         self.hooks
             .entry((family, hook))
             .or_insert_with(make)
+            .clone()
+    }
+
+    /// The routes of a table, the most specific first.
+    pub(crate) fn routes(&mut self, family: Family, table: u32) -> Rc<[&'h Route]> {
+        let host = self.host;
+        let sort = || {
+            let of_table = |route: &&Route| route.table == table && route.dst.family() == family;
+            let mut routes: Vec<&Route> = host.routes.iter().filter(of_table).collect();
+            routes.sort_by_key(|route| (Reverse(route.dst.len()), route.metric));
+            routes.into()
+        };
+        self.routes
+            .entry((family, table))
+            .or_insert_with(sort)
+            .clone()
+    }
+
+    /// The policy routing rules of a family; those a kernel starts with where none were read.
+    pub(crate) fn routing_rules(&mut self, family: Family) -> Rc<[RoutingRule]> {
+        let rules = &self.host.routing_rules;
+        let gather = || {
+            let own: Rc<[RoutingRule]> = rules
+                .iter()
+                .filter(|rule| rule.family == family)
+                .cloned()
+                .collect();
+            if own.is_empty() {
+                RoutingRule::defaults(family).into()
+            } else {
+                own
+            }
+        };
+        self.routing_rules
+            .entry(family)
+            .or_insert_with(gather)
             .clone()
     }
 

@@ -186,14 +186,10 @@ impl Eval<'_> {
 
 /// What a NAT chain's flow means to the packet; `None` where the next chain is asked.
 fn fate_of(flow: Flow) -> Option<Fate> {
-    Some(match flow {
-        Flow::Accept | Flow::Return => return None,
-        Flow::Bound => Fate::Pass,
-        Flow::Drop(cause) => Fate::Drop(cause),
-        Flow::Reject(with) => Fate::Reject(with),
-        Flow::Queue => Fate::Queue,
-        Flow::Unknown(why) => Fate::Unknown(why),
-    })
+    match flow {
+        Flow::Accept | Flow::Return => None,
+        other => Some(other.into()),
+    }
 }
 
 fn with_null_binding(mut state: State, hook: Hook) -> State {
@@ -208,7 +204,6 @@ fn with_null_binding(mut state: State, hook: Hook) -> State {
         addr,
         port,
         changes: false,
-        masquerade: false,
     };
     if let Some(conn) = &mut state.conn {
         let slot = if source {

@@ -109,7 +109,6 @@ pub(crate) struct Binding {
     pub(crate) port: Fact,
     /// The address or port differs from what it was.
     pub(crate) changes: bool,
-    pub(crate) masquerade: bool,
 }
 
 /// A connection as conntrack has it.

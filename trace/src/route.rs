@@ -45,34 +45,15 @@ pub(crate) enum Refusal {
     Prohibit,
 }
 
-/// Routes of one table, the most specific first.
-pub(crate) fn ordered(host: &host::Host, family: Family, table: u32) -> Vec<&Route> {
-    let of_table = |route: &&Route| route.table == table && route.dst.family() == family;
-    let mut routes: Vec<&Route> = host.routes.iter().filter(of_table).collect();
-    routes.sort_by_key(|route| (std::cmp::Reverse(route.dst.len()), route.metric));
-    routes
-}
-
 impl<'h> Eval<'h> {
     /// Looks up routes; the state is split where its packets go different ways.
     pub(crate) fn fib_lookup(&mut self, state: State, key: &Key) -> Ways<Found<'h>> {
         let family = state.family;
-        let given: Vec<RoutingRule> = self
-            .host
-            .routing_rules
-            .iter()
-            .filter(|r| r.family == family)
-            .cloned()
-            .collect();
-        let rules = if given.is_empty() {
-            RoutingRule::defaults(family)
-        } else {
-            given
-        };
+        let rules = self.routing_rules(family);
         let mut found = Vec::new();
         // Each with the priority of the rule it goes on at.
         let mut open = vec![(state, 0_u32)];
-        for rule in &rules {
+        for rule in rules.iter() {
             let mut next = Vec::new();
             for (state, from) in open {
                 if rule.priority < from {
@@ -189,10 +170,10 @@ impl<'h> Eval<'h> {
         iif && oif && mark && proto && user && rule.tos == 0
     }
 
-    fn table_lookup(&self, state: State, table: u32, key: &Key) -> Ways<Found<'h>> {
-        let host = self.host;
+    fn table_lookup(&mut self, state: State, table: u32, key: &Key) -> Ways<Found<'h>> {
+        let routes = self.routes(state.family, table);
         let (mut found, mut rest) = (Vec::new(), vec![state]);
-        for route in ordered(host, rest[0].family, table) {
+        for &route in routes.iter() {
             if rest.is_empty() {
                 break;
             }

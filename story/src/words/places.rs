@@ -85,7 +85,7 @@ pub(crate) fn default_check(story: &Story, region: &Region, outcome: &Outcome) -
         cause => cause,
     };
     match cause {
-        Cause::RuleDrops | Cause::RuleRejects(_) | Cause::PolicyDrops | Cause::Queue => {
+        Cause::RuleDrops | Cause::RuleRejects(_) | Cause::PolicyDrops => {
             let step = super::deciding(outcome);
             let at = step.and_then(|step| step.rule.as_ref());
             at.map_or(String::new(), |at| rule_check(story.host, at))

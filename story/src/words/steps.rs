@@ -116,11 +116,7 @@ fn rule_words(story: &Story, step: &Step, ends: &Ends) -> String {
 fn joined(tests: &str, did: &Did, effect: &str) -> String {
     let is_change = matches!(
         did,
-        Did::Dnat { .. }
-            | Did::Snat { .. }
-            | Did::Mark { .. }
-            | Did::CtMark { .. }
-            | Did::Fork { .. }
+        Did::Dnat { .. } | Did::Snat { .. } | Did::Mark { .. } | Did::CtMark { .. }
     );
     match (tests.is_empty(), is_change) {
         (true, true) => effect.to_owned(),
@@ -183,12 +179,6 @@ fn effect(did: &Did, ends: &Ends, is_xt: bool) -> String {
         }
         Did::Mark { mark } => format!("mark {:#x} → {mark:#x}", ends.mark),
         Did::CtMark { mark } => format!("connection's mark → {mark:#x}"),
-        Did::Fork { taken: true, why } => {
-            format!("taken here, where {}", escape::terminal(why))
-        }
-        Did::Fork { taken: false, why } => {
-            format!("passed by here, where {}", escape::terminal(why))
-        }
         Did::Queue => "a program in user space decides".to_owned(),
         Did::Notrack => "not tracked".to_owned(),
         Did::Reject(with) if !is_xt => format!("reject with {}", reject(*with)),
