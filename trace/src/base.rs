@@ -7,7 +7,7 @@ use host::xt::RejectWith;
 use host::{Hook, Language, Policy};
 
 use crate::answer::{Cause, Did, RuleRef, Stage};
-use crate::chain::{Flow, Place, merged};
+use crate::chain::{Flow, Place};
 use crate::eval::{Eval, Fork};
 use crate::hook::{ChainRef, Item, reroutes};
 use crate::packet::State;
@@ -114,7 +114,7 @@ impl Eval<'_> {
                 Item::Nat => self.translate(state, hook),
                 Item::Chain(chain) => self.base_chain(state, hook, *chain),
             });
-            open = merged(sift(ways, &mut done, |fate| *fate == Fate::Pass));
+            open = self.gathered(sift(ways, &mut done, |fate| *fate == Fate::Pass));
         }
         done.extend(all(open, &Fate::Pass));
         done

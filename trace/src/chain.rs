@@ -6,7 +6,7 @@ use host::Hook;
 use host::xt::RejectWith;
 
 use crate::answer::{Cause, Stage};
-use crate::eval::Eval;
+use crate::eval::{Eval, Fork};
 use crate::lower::{Op, Rule};
 use crate::packet::State;
 use crate::rule::Ended;
@@ -72,10 +72,63 @@ impl Eval<'_> {
                     self.after_rule(place, ended, state, (depth, &mut open, &mut done));
                 }
             }
-            open = merged(open);
+            open = self.gathered(open);
         }
         done.extend(open.into_iter().map(|state| (state, Flow::Return)));
         done
+    }
+
+    /// Joins states that later rules cannot tell apart: parts of one set of packets, and all
+    /// branches of a fork that made no difference.
+    pub(crate) fn gathered(&self, states: Vec<State>) -> Vec<State> {
+        let mut states = merged(states);
+        let mut at = 0;
+        while at < states.len() {
+            let siblings = self.siblings(&states, at);
+            if siblings.is_empty() {
+                at += 1;
+                continue;
+            }
+            let before = states[at]
+                .choices
+                .as_ref()
+                .and_then(|choice| choice.before.clone());
+            states[at].choices = before;
+            for sibling in siblings.into_iter().rev() {
+                let _ = states.remove(sibling);
+            }
+            // What is left may be a branch that another fork can do without.
+            at = 0;
+        }
+        states
+    }
+
+    /// The other branches of the fork that a state came from last, if they are all there and
+    /// like it; behind it, ascending.
+    fn siblings(&self, states: &[State], at: usize) -> Vec<usize> {
+        let Some(choice) = &states[at].choices else {
+            return Vec::new();
+        };
+        let branches = match &self.forks[choice.fork] {
+            Fork::Chance(shares) => shares.len(),
+            Fork::When(texts) => texts.len(),
+            // How many ways there were is not kept where a gap may decide.
+            Fork::Gap(_) => return Vec::new(),
+        };
+        let is_sibling = |other: &State| {
+            other.choices.as_ref().is_some_and(|theirs| {
+                theirs.fork == choice.fork
+                    && theirs.branch != choice.branch
+                    && same_trail(theirs.before.as_ref(), choice.before.as_ref())
+            }) && other.is_like(&states[at])
+        };
+        let behind = (at + 1..states.len()).filter(|&i| is_sibling(&states[i]));
+        let found: Vec<usize> = behind.collect();
+        if found.len() + 1 == branches {
+            found
+        } else {
+            Vec::new()
+        }
     }
 
     fn after_rule(
@@ -127,7 +180,7 @@ impl Eval<'_> {
     }
 }
 
-fn same_trail<T>(a: Option<&Rc<T>>, b: Option<&Rc<T>>) -> bool {
+pub(crate) fn same_trail<T>(a: Option<&Rc<T>>, b: Option<&Rc<T>>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => Rc::ptr_eq(a, b),
         (None, None) => true,

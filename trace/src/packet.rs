@@ -8,6 +8,7 @@ use net::{Family, Proto};
 
 use crate::answer::{Did, RuleRef, Stage, Step};
 use crate::ranges::Ranges;
+use crate::value::Seg;
 
 /// An address or a port as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +162,8 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Added {
     pub(crate) set: (usize, Rc<str>),
-    pub(crate) key: Vec<crate::lower::Value>,
+    /// Each field as it read when it was put there.
+    pub(crate) key: Vec<Seg>,
     pub(crate) op: nft::SetOp,
     pub(crate) before: Option<Rc<Added>>,
 }

@@ -160,14 +160,15 @@ impl Eval<'_> {
                 Did::Notrack
             }),
             Effect::SetOp { set, key, op } => {
-                let set = (at.place.table, set.clone());
-                let before = state.added.take();
-                state.added = Some(Rc::new(Added {
-                    set,
-                    key: key.clone(),
-                    op: *op,
-                    before,
-                }));
+                if let Some(key) = self.read_key(&state, key) {
+                    let (set, before) = ((at.place.table, set.clone()), state.added.take());
+                    state.added = Some(Rc::new(Added {
+                        set,
+                        key,
+                        op: *op,
+                        before,
+                    }));
+                }
                 None
             }
             Effect::Gap(why) => return self.doubt(state, why, bins),
@@ -176,6 +177,15 @@ impl Eval<'_> {
             state.note(at.place.stage(), Some(at.rule_ref()), did);
         }
         bins.next.push(state);
+    }
+
+    /// The fields of a key; `None` where one cannot be read as one value.
+    fn read_key(&mut self, state: &State, key: &[Value]) -> Option<Vec<Seg>> {
+        let read = |value| match self.load(state, value) {
+            Loaded::Segs(mut segs) if segs.len() == 1 => segs.pop(),
+            Loaded::Segs(_) | Loaded::Parts(_) | Loaded::Absent | Loaded::Unknown(_) => None,
+        };
+        key.iter().map(read).collect()
     }
 
     /// Something unknown is done: either it does not matter, or the end is not known.

@@ -235,9 +235,6 @@ impl Eval<'_> {
         if lookup.unread {
             return self.unknown_set(state, set);
         }
-        if let Some(present) = self.was_added(&state, set, key) {
-            return vec![(state, present.then_some(None))];
-        }
         let mut segs: Vec<Field> = Vec::with_capacity(key.len());
         for value in key {
             match self.load(&state, value) {
@@ -248,6 +245,9 @@ impl Eval<'_> {
                     segs.push(Err("a key that is not modelled".into()));
                 }
             }
+        }
+        if let Some(present) = self.was_added(&state, set, &segs) {
+            return vec![(state, present.then_some(None))];
         }
         let mut hits = Hits::new();
         let mut rest = vec![state];
@@ -302,11 +302,11 @@ impl Eval<'_> {
     }
 
     /// Whether this packet put the same key into the set, or took it out.
-    fn was_added(&self, state: &State, set: &Rc<str>, key: &[Value]) -> Option<bool> {
+    fn was_added(&self, state: &State, set: &Rc<str>, key: &[Field]) -> Option<bool> {
         let table = self.table?;
         let mut at = state.added.as_ref();
         while let Some(added) = at {
-            if added.set.0 == table && added.set.1 == *set && added.key == key {
+            if added.set.0 == table && added.set.1 == *set && same_key(&added.key, key) {
                 return Some(added.op != host::nft::SetOp::Delete);
             }
             at = added.before.as_ref();
@@ -412,6 +412,11 @@ fn mask_of(bytes: usize) -> u128 {
 
 /// One field of a key as far as it is known.
 type Field = Result<Seg, Rc<str>>;
+
+/// Whether two keys are certainly the same.
+fn same_key(added: &[Seg], key: &[Field]) -> bool {
+    added.len() == key.len() && added.iter().zip(key).all(|(a, b)| b.as_ref() == Ok(a))
+}
 
 /// The packets an element covers.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use host::xt::RejectWith;
 use net::{Family, Proto, addr_bits};
 
 use crate::answer::{Cause, Client, Did, Server, Stage, Verdict};
+use crate::chain::same_trail;
 use crate::deliver::Taker;
 use crate::end::{End, Facts};
 use crate::errno;
@@ -63,6 +64,10 @@ struct Walk<'e, 'h> {
     /// Those that have ended.
     ends: Vec<End>,
 }
+
+/// Packets of a client that are followed behind the answer: the last of the handshake and the
+/// first with data.
+const FOLLOWED: u8 = 2;
 
 impl Walk<'_, '_> {
     fn end_request(&mut self, state: State, landing: Landing) {
@@ -134,9 +139,8 @@ impl Walk<'_, '_> {
 
     /// Sends the error to the client, and says what it makes of it.
     fn refuse(&mut self, state: State, tracking: Tracking, refused: &Refused) {
-        let mut answer = self.error_packet(state, refused, tracking);
-        answer.packet.device = refused.device;
-        for (state, reach) in self.send_back(answer) {
+        let answer = self.error_packet(state, refused, tracking);
+        for (state, reach) in self.send_back(answer, refused.device) {
             let mut end = match reach {
                 Reach::Arrives => {
                     let (verdict, client) = errno::seen(refused.with, refused.proto);
@@ -263,7 +267,7 @@ impl Walk<'_, '_> {
         answer.packet.user = User::Server(server.socket.uid, group);
         answer.packet.mark = server.socket.mark.unwrap_or(0);
         answer.packet.device = server.socket.device;
-        let reached = self.send_back(answer);
+        let reached = self.send_back(answer, None);
         let facts = Facts {
             request: &request,
             server: Some(server),
@@ -331,7 +335,11 @@ impl Walk<'_, '_> {
 
     /// The last packet of the handshake takes the way of the first.
     fn acknowledge(&mut self, state: &State, facts: &Facts) {
-        let arrived = state.trail.clone();
+        self.follow(state, facts, FOLLOWED);
+    }
+
+    /// The next packet of a client whose answer has arrived.
+    fn next_packet(&self, state: &State, facts: &Facts) -> State {
         let mut ack = facts.request.clone();
         (ack.addr, ack.port) = (state.addr.clone(), state.port.clone());
         (ack.conn, ack.choices, ack.added) = (
@@ -349,6 +357,18 @@ impl Walk<'_, '_> {
             Some(_) => (User::Nobody, true),
             None => (User::Client, false),
         };
+        ack
+    }
+
+    /// Follows packets of the client behind the answer: as many as `left`, as long as each
+    /// leaves the connection or a set changed for the next one.
+    fn follow(&mut self, state: &State, facts: &Facts, left: u8) {
+        let arrived = state.trail.clone();
+        let (conn, added) = (
+            state.conn.as_ref().map(|conn| conn.mark),
+            state.added.clone(),
+        );
+        let mut ack = self.next_packet(state, facts);
         ack.note(Stage::Start, None, Did::AckStarts);
         let landed = if self.entry.iif.is_some() {
             self.eval.come_in(ack)
@@ -358,6 +378,14 @@ impl Walk<'_, '_> {
         };
         for (state, landing) in landed {
             let arrives = self.arrives_too(&state, &landing, facts);
+            let changed = state.conn.as_ref().map(|conn| conn.mark) != conn
+                || !same_trail(state.added.as_ref(), added.as_ref());
+            if arrives && changed && left > 1 {
+                let mut state = state;
+                state.trail.clone_from(&arrived);
+                self.follow(&state, facts, left - 1);
+                continue;
+            }
             let end = match landing {
                 // The way of the packet adds nothing to the story.
                 _ if arrives => {
@@ -432,9 +460,16 @@ fn answer_to(mut state: State, kind: Kind) -> State {
     state
 }
 
-/// Whether a later packet of the client ends up where the first one did.
+/// Whether a later packet of the client ends up where the first one did, and looks as if it
+/// came from there too.
 fn same_end(state: &State, request: &State) -> bool {
     let (a, b) = (&state.packet, &request.packet);
-    state.known_addr(&a.dst) == request.known_addr(&b.dst)
-        && state.known_port(&a.dport) == request.known_port(&b.dport)
+    let known = |a: Option<u128>, b: Option<u128>| a.is_some() && a == b;
+    let addr = |x, y| x == y || known(state.known_addr(x), request.known_addr(y));
+    let number = |of: &State, port| of.known_port(port).map(u128::from);
+    let port = |x, y| x == y || known(number(state, x), number(request, y));
+    addr(&a.dst, &b.dst)
+        && port(&a.dport, &b.dport)
+        && addr(&a.src, &b.src)
+        && port(&a.sport, &b.sport)
 }

@@ -13,8 +13,8 @@ use crate::routing::ports_of;
 use crate::ways::Ways;
 
 impl Walk<'_, '_> {
-    /// Routes a packet made here and sends it out.
-    pub(super) fn send(&mut self, state: State) -> Vec<(State, Landing)> {
+    /// Routes a packet made here, over `only` this link where it says one, and sends it out.
+    pub(super) fn send(&mut self, state: State, only: Option<u32>) -> Landings {
         let packet = &state.packet;
         let chosen = match &packet.src {
             Fact::Unknown(_) => None,
@@ -24,7 +24,7 @@ impl Walk<'_, '_> {
             dst: packet.dst.clone(),
             src: chosen,
             iif: None,
-            oif: packet.device,
+            oif: packet.device.or(only),
             mark: packet.mark,
             proto: Some(packet.proto),
             ports: ports_of(packet),
@@ -78,9 +78,13 @@ impl Walk<'_, '_> {
     }
 
     /// Sends an answer made here to the client.
-    pub(super) fn send_back(&mut self, mut answer: State) -> Vec<(State, Reach)> {
+    pub(super) fn send_back(
+        &mut self,
+        mut answer: State,
+        only: Option<u32>,
+    ) -> Vec<(State, Reach)> {
         answer.note(Stage::Start, None, Did::AnswerStarts);
-        let landed = self.send(answer);
+        let landed = self.send(answer, only);
         let reach = |(state, landing): (State, Landing)| {
             let reach = self.reach(&state, landing);
             (state, reach)
