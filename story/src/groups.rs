@@ -1,8 +1,10 @@
 //! Answers that end alike, told once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use trace::{Answer, From, Outcome, Region, Verdict};
+use net::Endpoint;
+use trace::{Answer, Client, From, Outcome, Region, RuleRef, Step, Verdict};
 
 use crate::{Story, escape, words};
 
@@ -14,36 +16,45 @@ const NAMED: usize = 3;
 pub(crate) struct Group {
     /// Their places in [`Story::answers`]; never empty.
     pub(crate) answers: Vec<usize>,
-    /// Where their packets come from: `from outside and from pods`.
-    pub(crate) label: String,
 }
+
+/// What groups are told apart by before anything is compared in full.
+type Key<'a> = (
+    Vec<(Verdict, Client, Option<Endpoint>, Option<RuleRef>)>,
+    BTreeSet<&'a str>,
+);
 
 /// Puts together the answers that end in the same way, at the same rule, for the same reason
 /// and with the same findings, whatever way their packets took to get there.
 pub(crate) fn groups(story: &Story) -> Vec<Group> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for i in 0..story.answers.len() {
-        match groups.iter_mut().find(|group| is_alike(story, group[0], i)) {
-            Some(group) => group.push(i),
-            None => groups.push(vec![i]),
+    let mut codes = vec![BTreeSet::new(); story.answers.len()];
+    for finding in story.findings {
+        for &i in &finding.answers {
+            codes[i].insert(finding.code);
         }
     }
-    let with_label = |answers: Vec<usize>| Group {
-        label: label(story, &answers),
-        answers,
-    };
-    groups.into_iter().map(with_label).collect()
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (i, (answer, codes)) in story.answers.iter().zip(codes).enumerate() {
+        let ends = answer.outcomes.iter().map(|o| {
+            let rule = decided_at(o).and_then(|step| step.rule.clone());
+            (o.verdict, o.client, o.to, rule)
+        });
+        let candidates = by_key.entry((ends.collect(), codes)).or_default();
+        let is_mine = |at: &usize| is_alike(answer, &story.answers[groups[*at].answers[0]]);
+        if let Some(at) = candidates.iter().copied().find(is_mine) {
+            groups[at].answers.push(i);
+        } else {
+            candidates.push(groups.len());
+            groups.push(Group { answers: vec![i] });
+        }
+    }
+    groups
 }
 
-fn is_alike(story: &Story, a: usize, b: usize) -> bool {
-    let codes = |i: usize| -> BTreeSet<&str> {
-        let of_answer = story.findings.iter().filter(|f| f.answers.contains(&i));
-        of_answer.map(|f| f.code).collect()
-    };
-    let (one, other) = (&story.answers[a].outcomes, &story.answers[b].outcomes);
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(x, y)| ends_alike(x, y))
-        && codes(a) == codes(b)
+fn is_alike(a: &Answer, b: &Answer) -> bool {
+    let mut pairs = a.outcomes.iter().zip(&b.outcomes);
+    a.outcomes.len() == b.outcomes.len() && pairs.all(|(a, b)| ends_alike(a, b))
 }
 
 /// Whether two outcomes are one as far as a client and the deciding rule go.
@@ -53,10 +64,7 @@ pub(crate) fn ends_alike(a: &Outcome, b: &Outcome) -> bool {
         (None, None) => true,
         _ => false,
     };
-    let at = |o: &Outcome| match o.verdict {
-        Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => None,
-        _ => words::deciding(o).map(|step| (step.rule.clone(), step.did.clone())),
-    };
+    let at = |o| decided_at(o).map(|step| (step.rule.clone(), step.did.clone()));
     share
         && (a.verdict, a.client, a.to) == (b.verdict, b.client, b.to)
         && (&a.cause, &a.server, &a.service, &a.when) == (&b.cause, &b.server, &b.service, &b.when)
@@ -64,60 +72,94 @@ pub(crate) fn ends_alike(a: &Outcome, b: &Outcome) -> bool {
         && at(a) == at(b)
 }
 
-fn label(story: &Story, members: &[usize]) -> String {
+/// The step that ended a connection; where it got somewhere, no step did.
+fn decided_at(outcome: &Outcome) -> Option<&Step> {
+    match outcome.verdict {
+        Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => None,
+        Verdict::Refused | Verdict::Rejected | Verdict::Dropped => words::deciding(outcome),
+    }
+}
+
+/// Where the packets of a group come from: `from outside and from pods`.
+pub(crate) fn label(story: &Story, group: &Group) -> String {
     let mut parts = Vec::new();
     for kind in [From::Outside, From::Pod, From::Local] {
         let of_kind = |i: &usize| story.answers[*i].from == kind;
-        let mine: Vec<usize> = members.iter().copied().filter(of_kind).collect();
+        let mine: Vec<usize> = group.answers.iter().copied().filter(of_kind).collect();
         let all = (0..story.answers.len()).filter(of_kind).count();
         if mine.len() == all && all > 0 {
-            parts.push(format!("from {}", words::kind_words(kind)));
+            parts.push(Part::Whole(kind, None));
         } else {
             parts.extend(some_of(story, kind, &mine));
         }
     }
-    if parts.len() > NAMED + 1 {
-        let more = parts.len() - NAMED;
-        parts.truncate(NAMED);
-        parts.push(format!("{more} more kinds of source"));
+    let told = if parts.len() > NAMED + 1 {
+        NAMED
+    } else {
+        parts.len()
+    };
+    let mut words: Vec<String> = parts[..told].iter().map(|p| p.words(story)).collect();
+    if told < parts.len() {
+        words.push(format!("{} more kinds of source", parts.len() - told));
     }
-    words::listed(&parts, "and")
+    words::listed(&words, "and")
+}
+
+/// A part of a group's sources.
+enum Part<'a> {
+    /// All of a kind, or all of a kind that come over one interface.
+    Whole(From, Option<&'a str>),
+    /// One answer among its peers of the same kind and interface.
+    Among(&'a Answer, Rc<[usize]>),
+}
+
+impl Part<'_> {
+    fn words(&self, story: &Story) -> String {
+        match self {
+            Self::Whole(kind, iif) => format!("from {}{}", words::kind_words(*kind), over(*iif)),
+            Self::Among(answer, peers) => by_address(story, answer, peers),
+        }
+    }
 }
 
 /// Some of the sources of a kind: by interface where that tells them apart, else by address.
-fn some_of(story: &Story, kind: From, members: &[usize]) -> Vec<String> {
+fn some_of<'a>(story: &Story<'a>, kind: From, members: &[usize]) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let mut told = BTreeSet::new();
     for &i in members {
-        let answer = &story.answers[i];
-        let peers: Vec<usize> = (0..story.answers.len())
-            .filter(|&p| story.answers[p].from == kind && story.answers[p].iif == answer.iif)
-            .collect();
-        let over = over(answer);
-        if peers.iter().all(|p| members.contains(p)) {
-            if told.insert(answer.iif.clone()) {
-                parts.push(format!("from {}{over}", words::kind_words(kind)));
-            }
+        let iif = story.answers[i].iif.as_deref();
+        if !told.insert(iif) {
             continue;
         }
-        parts.push(by_address(story, kind, answer, &peers));
+        let is_peer = |i: &usize| {
+            let answer = &story.answers[*i];
+            answer.from == kind && answer.iif.as_deref() == iif
+        };
+        let peers: Rc<[usize]> = (0..story.answers.len()).filter(is_peer).collect();
+        let mine: Vec<usize> = members.iter().copied().filter(is_peer).collect();
+        if mine.len() == peers.len() {
+            parts.push(Part::Whole(kind, iif));
+        } else {
+            let answers = mine.into_iter().map(|i| &story.answers[i]);
+            parts.extend(answers.map(|answer| Part::Among(answer, peers.clone())));
+        }
     }
     parts
 }
 
-fn over(answer: &Answer) -> String {
-    let name = answer.iif.as_deref().map(escape::terminal);
+fn over(iif: Option<&str>) -> String {
+    let name = iif.map(escape::terminal);
     name.map_or(String::new(), |name| format!(" over {name}"))
 }
 
-fn by_address(story: &Story, kind: From, answer: &Answer, peers: &[usize]) -> String {
-    let over = over(answer);
-    let who = words::kind_words(kind);
+fn by_address(story: &Story, answer: &Answer, peers: &[usize]) -> String {
+    let over = over(answer.iif.as_deref());
+    let who = words::kind_words(answer.from);
     if let Some(holes) = words::except_words(&union(story, peers), &answer.region) {
         return format!("from {who}{over} except {holes}");
     }
     let region = words::source_words(&answer.region);
-    match kind {
+    match answer.from {
         From::Local => format!("from this host as {region}"),
         From::Outside | From::Pod => format!("from {region}{over}"),
     }

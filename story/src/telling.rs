@@ -59,6 +59,14 @@ fn shown(story: &Story, outcome: &Outcome) -> Vec<bool> {
     } else {
         outcome.request.min(steps.len())
     };
+    // A mark matters to what comes behind it.
+    let asks_mark = |step: &Step| {
+        matches!(
+            step.did,
+            Did::Drop | Did::Reject(_) | Did::Snat { .. } | Did::Routed { .. }
+        )
+    };
+    let last_asking = steps[..told].iter().rposition(asks_mark);
     let mut shown = vec![false; steps.len()];
     let mut callers: Vec<(&RuleRef, &str, usize)> = Vec::new();
     for (i, step) in steps[..told].iter().enumerate() {
@@ -66,7 +74,7 @@ fn shown(story: &Story, outcome: &Outcome) -> Vec<bool> {
             None => callers.clear(),
             Some(at) => leave_chains(story, &mut callers, at),
         }
-        if matters(story, &steps[i..told]) {
+        if matters(story, step, steps[..told].get(i + 1), last_asking > Some(i)) {
             shown[i] = true;
             for (_, _, caller) in &callers {
                 shown[*caller] = true;
@@ -93,11 +101,9 @@ fn leave_chains(story: &Story, callers: &mut Vec<(&RuleRef, &str, usize)>, at: &
     }
 }
 
-/// Whether the first of `steps` made a difference to what follows.
-fn matters(story: &Story, steps: &[Step]) -> bool {
-    let Some((step, later)) = steps.split_first() else {
-        return false;
-    };
+/// Whether a step made a difference to what follows: the step `next`, and perhaps one that a
+/// mark counts for.
+fn matters(story: &Story, step: &Step, next: Option<&Step>, mark_counts: bool) -> bool {
     match &step.did {
         // Clearing a mark only tells that its work is done.
         Did::Mark { mark: 0 }
@@ -105,13 +111,8 @@ fn matters(story: &Story, steps: &[Step]) -> bool {
         | Did::Goto { .. }
         | Did::Return
         | Did::CtMark { .. } => false,
-        Did::Mark { .. } => later.iter().any(|s| {
-            matches!(
-                s.did,
-                Did::Drop | Did::Reject(_) | Did::Snat { .. } | Did::Routed { .. }
-            )
-        }),
-        Did::Leaves { .. } => later.first().is_none_or(|s| s.did != Did::LoopsBack),
+        Did::Mark { .. } => mark_counts,
+        Did::Leaves { .. } => next.is_none_or(|s| s.did != Did::LoopsBack),
         Did::Accept => step.rule.as_ref().is_some_and(|at| escapes(story, at)),
         Did::Arrives { .. }
         | Did::Sent { .. }

@@ -17,6 +17,9 @@ pub(crate) use paint::wrap;
 /// Outcomes of one kind that are told one by one before the rest is only named.
 const TOLD: usize = 3;
 
+/// Groups of sources that are told before the rest is counted.
+const GROUPS: usize = 10;
+
 /// How a story is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -45,7 +48,18 @@ pub fn render(story: &Story, options: &Options) -> String {
         options,
         paper: Paper::new(options.styled),
     };
-    let groups = groups::groups(story);
+    let mut groups = groups::groups(story);
+    let is_one_of_many = groups.len() > 1;
+    let untold = if options.verbose {
+        0
+    } else {
+        groups.len().saturating_sub(GROUPS)
+    };
+    if untold > 0 {
+        // What a finding explains is worth more than what is as it should be.
+        groups.sort_by_cached_key(|group| headline::finding(story, group).is_none());
+        groups.truncate(GROUPS);
+    }
     if groups.is_empty() {
         teller
             .paper
@@ -55,7 +69,14 @@ pub fn render(story: &Story, options: &Options) -> String {
         if i > 0 {
             teller.paper.blank();
         }
-        teller.group(group, groups.len() > 1);
+        teller.group(group, is_one_of_many);
+    }
+    if untold > 0 {
+        let ends = if untold == 1 { "end" } else { "ends" };
+        teller.paper.blank();
+        teller.paper.dim(&format!(
+            "and {untold} more {ends}, of other sources (-v tells them, --json lists them)"
+        ));
     }
     teller.afterwards(&groups);
     teller.paper.text()
@@ -80,11 +101,12 @@ impl Teller<'_> {
         let answer = &self.story.answers[group.answers[0]];
         let finding = headline::finding(self.story, group);
         let text = headline(self.story, answer, finding);
-        let from = (is_one_of_many || group.answers.len() > 1).then_some(group.label.as_str());
+        let is_labelled = is_one_of_many || group.answers.len() > 1;
+        let from = is_labelled.then(|| groups::label(self.story, group));
         let code = finding.map(|f| f.code);
         self.paper.headline(answer, &text, code, self.options.width);
         if let Some(from) = from {
-            self.paper.dim(&wrap(from, self.options.width).join("\n"));
+            self.paper.dim(&wrap(&from, self.options.width).join("\n"));
         }
         self.paper.blank();
         match answer.outcomes.as_slice() {
@@ -169,7 +191,7 @@ impl Teller<'_> {
                 seen.push((kind, 1));
             }
             let head = headline::short(self.story, outcome);
-            let head = format!("{}{head}", share_words(outcome));
+            let head = format!("{}{head}", share_words(outcome.share));
             self.paper.blank();
             self.paper.line(&format!("  {head}"));
             let width = self.options.width.saturating_sub(2);

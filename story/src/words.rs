@@ -134,8 +134,10 @@ pub fn percent(share: f64) -> String {
     let hundred = share * 100.0;
     if hundred >= 1.0 || hundred == 0.0 {
         format!("{hundred:.0}%")
-    } else {
+    } else if hundred >= 0.05 {
         format!("{hundred:.1}%")
+    } else {
+        "less than 0.1%".to_owned()
     }
 }
 
@@ -389,6 +391,7 @@ mod tests {
     fn shares_are_whole_percents_where_that_says_enough() {
         assert_eq!(percent(1.0 / 3.0), "33%");
         assert_eq!(percent(0.004), "0.4%");
+        assert_eq!(percent(0.000_4), "less than 0.1%");
         assert_eq!(percent(1.0), "100%");
     }
 

@@ -66,14 +66,25 @@ fn one(story: &Story, answer: &Answer, outcome: &Outcome, title: Option<&str>) -
 }
 
 fn several(story: &Story, outcomes: &[Outcome], title: Option<&str>) -> String {
-    let part = |o: &Outcome| format!("{}{}", share_words(o), short(story, o));
-    let mut parts: Vec<String> = Vec::new();
+    // Ends that are one to the reader count as one, with the sum of their shares.
+    let mut ends: Vec<(String, Option<f64>)> = Vec::new();
     for outcome in outcomes {
-        let part = part(outcome);
-        if !parts.contains(&part) {
-            parts.push(part);
+        let text = short(story, outcome);
+        match ends.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, share)) => *share = share.zip(outcome.share).map(|(a, b)| a + b),
+            None => ends.push((text, outcome.share)),
         }
     }
+    let is_one = ends.len() == 1;
+    let word = |(text, share): (String, Option<f64>)| {
+        if is_one {
+            text
+        } else {
+            format!("{}{text}", share_words(share))
+        }
+    };
+    let parts = ends.into_iter().map(word);
+    let mut parts: Vec<String> = parts.collect();
     if parts.len() > NAMED + 1 {
         let more = parts.len() - NAMED;
         parts.truncate(NAMED);
@@ -87,10 +98,10 @@ fn several(story: &Story, outcomes: &[Outcome], title: Option<&str>) -> String {
 }
 
 /// The chance of an outcome, in front of it.
-pub(crate) fn share_words(outcome: &Outcome) -> String {
-    match (outcome.share, &outcome.when) {
-        (Some(share), _) => format!("{} ", words::percent(share)),
-        (None, _) => "sometimes ".to_owned(),
+pub(crate) fn share_words(share: Option<f64>) -> String {
+    match share {
+        Some(share) => format!("{} ", words::percent(share)),
+        None => "sometimes ".to_owned(),
     }
 }
 

@@ -141,6 +141,49 @@ fn chances_are_told_with_their_shares_and_what_they_have_in_common() {
 }
 
 #[test]
+fn ends_that_read_alike_are_one_in_the_headline() {
+    let likewise = |share| forwarded("10.52.1.11:8080", share, 0, "veth-a");
+    let dropped = Outcome {
+        share: Some(0.01),
+        ..world::outcome(Verdict::Dropped, Cause::RuleDrops, Client::Timeout, vec![])
+    };
+    let first_line = |outcomes| {
+        let text = told(&about("31080", outcomes));
+        text.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(
+        first_line(vec![likewise(0.96), likewise(0.04)]),
+        "FORWARDED to 10.52.1.11:8080 for shop/web:http"
+    );
+    assert_eq!(
+        first_line(vec![likewise(0.95), dropped, likewise(0.04)]),
+        "99% FORWARDED to 10.52.1.11:8080, 1% DROPPED for shop/web:http"
+    );
+}
+
+#[test]
+fn of_very_many_ends_the_explained_ones_are_told_and_the_rest_is_counted() {
+    let mut world = world();
+    let refused = world.answers.pop().unwrap();
+    for i in 0..12 {
+        let part = format!("10.0.{i}.0/24");
+        let to = format!("10.52.1.{i}:8080");
+        let outcome = forwarded(&to, 1.0, 0, "veth-a");
+        let from = From::Outside;
+        world
+            .answers
+            .push(world::answer(from, Some("vcli"), &[&part], vec![outcome]));
+    }
+    world.answers.push(refused);
+    world.findings[0].answers = vec![12];
+    let text = told(&world);
+    assert!(text.starts_with("REFUSED"), "{text}");
+    assert_eq!(text.matches("FORWARDED").count(), 9, "{text}");
+    assert!(text.contains("and 3 more ends, of other sources"), "{text}");
+    assert_eq!(told_in_full(&world).matches("FORWARDED").count(), 12);
+}
+
+#[test]
 fn a_single_forwarded_connection_shows_where_it_went() {
     let world = about(
         "31080",
