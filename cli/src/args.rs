@@ -60,14 +60,14 @@ pub(crate) struct WhyArgs {
     #[arg(long, conflicts_with = "proto")]
     pub(crate) sctp: bool,
     /// Ask about this protocol, by name or number
-    #[arg(long, value_name = "PROTOCOL")]
+    #[arg(long, value_name = "PROTOCOL", value_parser = with_ports)]
     pub(crate) proto: Option<Proto>,
     /// Ask about one kind of source only: ADDRESS, local, outside, pods, or
     /// `pod NAMESPACE/NAME`
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: Option<String>,
     /// The interface that packets come in on
-    #[arg(long = "in", value_name = "INTERFACE")]
+    #[arg(long = "in", value_name = "INTERFACE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) iif: Option<String>,
     /// The client's source port
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -213,6 +213,20 @@ impl WhyArgs {
             (None, false, true) => Proto::SCTP,
             (None, false, false) => Proto::TCP,
         }
+    }
+}
+
+/// A protocol whose packets have ports: connections of any other cannot be asked about.
+fn with_ports(text: &str) -> Result<Proto, String> {
+    let proto: Proto = text
+        .parse()
+        .map_err(|error: net::ParseProtoError| error.to_string())?;
+    if proto.has_ports() {
+        Ok(proto)
+    } else {
+        Err(format!(
+            "{proto} has no ports: give tcp, udp, sctp, dccp or udplite"
+        ))
     }
 }
 

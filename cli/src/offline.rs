@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use host::dump::Dump;
 use host::parse::{self, Input, Problem};
 use host::{Gap, GapKind, Host};
@@ -110,6 +110,9 @@ impl Desk {
                 .split_once('=')
                 .filter(|(name, _)| name.contains(['.', '/']))
                 .with_context(|| format!("cannot read --sysctl `{setting}`: give NAME=VALUE"))?;
+            if let Some(wanted) = host::Sysctls::fault(name.trim(), value) {
+                bail!("cannot read --sysctl `{setting}`: its value must be {wanted}");
+            }
             self.host.sysctls.insert(name.trim(), value);
         }
         Ok(())

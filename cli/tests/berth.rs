@@ -56,8 +56,26 @@ fn help_is_as_reviewed() {
 }
 
 #[test]
-fn an_unknown_word_is_misuse() {
-    assert!(misuse("whx").contains("unrecognized subcommand 'whx'"));
+fn misuse_is_one_line() {
+    assert_eq!(
+        misuse("zzz"),
+        "berth: unrecognized subcommand 'zzz': see berth --help\n"
+    );
+    assert_eq!(
+        misuse("why 10.0.0.1:80 --sprot 3"),
+        "berth: unexpected argument '--sprot' found; a similar argument exists: '--sport': see \
+         berth why --help\n"
+    );
+    assert_eq!(
+        misuse("why 10.0.0.1:80 --proto icmp"),
+        "berth: invalid value 'icmp' for '--proto <PROTOCOL>': icmp has no ports: give tcp, udp, \
+         sctp, dccp or udplite: see berth --help\n"
+    );
+    assert_eq!(
+        misuse("why 10.0.0.1:80 --sysctl net.ipv4.ip_forward=banana"),
+        "berth: why: cannot read --sysctl `net.ipv4.ip_forward=banana`: its value must be a \
+         number\n"
+    );
 }
 
 #[test]

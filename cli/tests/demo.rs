@@ -13,8 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// Starts the demo. Its processes, and no others, have `mark` in their environment.
 fn start(mark: &str, stdout: Stdio) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_berth"))
-        .arg("demo")
+    // Who starts the tests in the background of a script leaves them to ignore an interrupt.
+    Command::new("env")
+        .args(["--default-signal=INT", env!("CARGO_BIN_EXE_berth"), "demo"])
         .env("BERTH_TEST_MARK", mark)
         .stdin(Stdio::null())
         .stdout(stdout)

@@ -4,6 +4,20 @@ use std::collections::BTreeMap;
 
 use net::Family;
 
+/// The last words of the settings that are read as a number.
+const NUMBERS: [&str; 10] = [
+    "accept_local",
+    "bridge-nf-call-ip6tables",
+    "bridge-nf-call-iptables",
+    "forwarding",
+    "ip_forward",
+    "nf_conntrack_tcp_loose",
+    "route_localnet",
+    "rp_filter",
+    "send_redirects",
+    "src_valid_mark",
+];
+
 /// Kernel settings as `sysctl -a` names them. A setting that was not read has the kernel's
 /// default; [`Sysctls::is_given`] tells the two apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +48,28 @@ impl Sysctls {
     /// Whether `name` was read.
     pub fn is_given(&self, name: &str) -> bool {
         self.values.contains_key(name)
+    }
+
+    /// What the value of a setting must be, where it is something else: asked of the settings
+    /// that decide about packets, whose kernel defaults would count instead.
+    pub fn fault(name: &str, value: &str) -> Option<&'static str> {
+        let name = name.replace('/', ".");
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let numbers = |text: &str| -> Option<Vec<i64>> {
+            let words = text.split_ascii_whitespace();
+            words.map(|word| word.parse().ok()).collect()
+        };
+        let wanted = match last {
+            "ip_local_port_range" => 2,
+            _ if NUMBERS.contains(&last) => 1,
+            _ => return None,
+        };
+        let is_sound = numbers(value).is_some_and(|numbers| numbers.len() == wanted);
+        match (is_sound, wanted) {
+            (true, _) => None,
+            (false, 1) => Some("a number"),
+            (false, _) => Some("two ports"),
+        }
     }
 
     /// All settings by name.

@@ -63,7 +63,7 @@ impl fmt::Display for NetnsRef {
 #[derive(Debug, thiserror::Error)]
 pub enum NetnsError {
     /// Its file could not be opened.
-    #[error("cannot open the {netns}{}", privilege(source, "CAP_SYS_PTRACE"))]
+    #[error("cannot open the {netns}{}", hint(source, "CAP_SYS_PTRACE"))]
     Open {
         /// Which one.
         netns: NetnsRef,
@@ -71,7 +71,7 @@ pub enum NetnsError {
         source: io::Error,
     },
     /// The kernel did not let a thread in.
-    #[error("cannot enter the {netns}{}", privilege(source, "CAP_SYS_ADMIN"))]
+    #[error("cannot enter the {netns}{}", hint(source, "CAP_SYS_ADMIN"))]
     Enter {
         /// Which one.
         netns: NetnsRef,
@@ -79,20 +79,21 @@ pub enum NetnsError {
         source: io::Error,
     },
     /// The kernel did not make a new one.
-    #[error(
-        "cannot make a network namespace{}",
-        privilege(source, "CAP_SYS_ADMIN")
-    )]
+    #[error("cannot make a network namespace{}", hint(source, "CAP_SYS_ADMIN"))]
     Make {
         /// Why not.
         source: io::Error,
     },
 }
 
-/// What is missing, where the kernel says that something is.
-fn privilege(error: &io::Error, name: &str) -> String {
+/// What to do about it, as far as the kernel's word tells.
+fn hint(error: &io::Error, privilege: &str) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(" (needs {name}: run as root)"),
+        io::ErrorKind::PermissionDenied => format!(" (needs {privilege}: run as root)"),
+        io::ErrorKind::NotFound => " (give a running process, a path, or a name that \
+             `ip netns` lists)"
+            .to_owned(),
+        io::ErrorKind::InvalidInput => " (it is a file of another kind)".to_owned(),
         _ => String::new(),
     }
 }

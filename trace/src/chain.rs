@@ -142,7 +142,9 @@ impl Eval<'_> {
             Ended::Next => open.push(state),
             Ended::Flow(flow) => done.push((state, flow)),
             Ended::Jump(chain) | Ended::Goto(chain) if depth >= DEEPEST => {
-                let why = format!("chains call each other without end at chain {chain}");
+                let chains = &self.host.ruleset.tables[place.table].chains;
+                let name = &chains[chain].name;
+                let why = format!("chain {name} is called more than {DEEPEST} calls deep");
                 done.push((state, Flow::Unknown(why.into())));
             }
             Ended::Jump(chain) => {

@@ -137,7 +137,8 @@ fn routes(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
     }
     for text in &args.route {
         let mut words = text.split_whitespace().skip_while(|word| *word != "dev");
-        if let Some(name) = words.nth(1) {
+        let named = words.nth(1).filter(|_| !desk.host.given.links);
+        if let Some(name) = named {
             let _ = link_for(&mut desk.host, name);
         }
         let host = &desk.host;

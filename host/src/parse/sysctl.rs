@@ -21,7 +21,14 @@ pub fn sysctls(input: Input<'_>) -> (Sysctls, Vec<Problem>) {
             .split_once('=')
             .map(|(name, value)| (name.trim(), value))
         {
-            Some((name, value)) if is_name(name) => sysctls.insert(name, value),
+            Some((name, value)) if is_name(name) => match Sysctls::fault(name, value) {
+                None => sysctls.insert(name, value),
+                Some(wanted) => problems.add(
+                    number + 1,
+                    line,
+                    format!("setting was skipped: its value must be {wanted}"),
+                ),
+            },
             _ => problems.add(number + 1, line, "line is no setting NAME = VALUE"),
         }
     }
@@ -60,5 +67,21 @@ mod tests {
         let text = "# comment\nsysctl: permission denied on key 'x'\nwhat\n= 3\na b.c = 1\n";
         let (sysctls, problems) = read(text);
         assert_eq!((sysctls.iter().count(), problems.len()), (0, 3));
+    }
+
+    #[test]
+    fn a_value_that_decides_must_be_one() {
+        let text = "net.ipv4.ip_forward = banana\nnet.ipv4.ip_local_port_range = 5\n\
+                    net.ipv4.tcp_congestion_control = cubic\n";
+        let (sysctls, problems) = read(text);
+        let wanted: Vec<_> = problems.iter().map(|p| p.what.as_str()).collect();
+        assert_eq!(
+            wanted,
+            [
+                "setting was skipped: its value must be a number",
+                "setting was skipped: its value must be two ports"
+            ]
+        );
+        assert_eq!(sysctls.iter().count(), 1);
     }
 }

@@ -50,6 +50,10 @@ pub(super) fn target(target: &Target) -> Option<Op> {
         }
         Target::Notrack => return Some(Op::Do(Effect::Notrack)),
         Target::Queue { .. } => End::Queue,
+        Target::Gap { name, options } if options.is_empty() => {
+            let why = format!("{name} is no chain of this table and no target that is modelled");
+            End::Gap(why.into())
+        }
         Target::Gap { name, options } => End::Gap(not_modelled("target", name, options).into()),
     };
     Some(Op::End(end))

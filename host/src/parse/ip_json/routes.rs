@@ -1,5 +1,6 @@
 //! `ip -j route show table all`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use net::{Family, Prefix};
@@ -20,12 +21,12 @@ pub fn ip_routes(
 ) -> (Vec<Route>, Vec<Problem>) {
     let mut problems = Problems::of(input);
     let mut routes = Vec::new();
+    let mut unknown = BTreeSet::new();
     for object in objects(input, &mut problems) {
-        let mut unknown = None;
         let mut link = |name: &str| {
             let index = index_of(name);
             if index.is_none() {
-                unknown = Some(name.to_owned());
+                unknown.insert(name.to_owned());
             }
             index
         };
@@ -33,10 +34,12 @@ pub fn ip_routes(
             Ok(route) => routes.push(route),
             Err(what) => problems.add(0, &object.to_string(), what),
         }
-        if let Some(name) = unknown {
-            let what = format!("device {name} of a route is unknown: give the links as well");
-            problems.add(0, &object.to_string(), what);
-        }
+    }
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.into_iter().collect();
+        let names = names.join(", ");
+        let what = format!("routes lead over unknown links, {names}: give the links as well");
+        problems.add(0, "", what);
     }
     (routes, problems.into_vec())
 }
