@@ -22,6 +22,7 @@ mod tool;
 
 pub(crate) use build::settle;
 pub use build::{World, WorldError};
+pub(crate) use flight::is_user;
 pub use flight::{Arrival, Observed, Patience};
 pub use layout::{
     CLIENT_PORTS, LINKS, NODE_LINKS, Place, Side, home_side, mac_of, owner_of, peer_addrs,

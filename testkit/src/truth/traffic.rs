@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::pool::{self, EXTRA_ADDRS, NOWHERE, PORTS, USERS};
 use super::rng::Rng;
 use crate::world::{
-    Bound, CLIENT_PORTS, LINKS, Listener, Packet, Place, Transport, owner_of, peer_addrs,
+    Bound, CLIENT_PORTS, LINKS, Listener, Packet, Place, Transport, is_user, owner_of, peer_addrs,
 };
 
 /// Where the source ports of packets begin.
@@ -35,6 +35,7 @@ fn packet(rng: &mut Rng, number: u16) -> Packet {
     } else {
         0
     };
+    let uid = if is_user(uid) { uid } else { 0 };
     Packet {
         transport,
         place,

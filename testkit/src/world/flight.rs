@@ -110,13 +110,28 @@ impl World {
     }
 }
 
+/// Whether a client can be this user: a user namespace knows but a few.
+pub(crate) fn is_user(uid: u32) -> bool {
+    as_user(uid, || ()).is_some()
+}
+
+/// Does something as another user, where there is such a user.
+fn as_user<T>(uid: u32, action: impl FnOnce() -> T) -> Option<T> {
+    let user = Uid::from_raw(uid);
+    setfsuid(user);
+    // The call tells who the user was before, and never that it failed.
+    let done = (setfsuid(user) == user).then(action);
+    setfsuid(Uid::from_raw(0));
+    done
+}
+
 impl Client {
     /// Opens the socket in the calling thread's namespace and sends the first packet.
     fn start(packet: &Packet, number: usize) -> Result<Self, Errno> {
-        setfsuid(Uid::from_raw(packet.uid));
-        let opened = sockets::open(packet.transport, packet.dst.is_ipv6());
-        setfsuid(Uid::from_raw(0));
-        let fd = opened?;
+        let fd = as_user(packet.uid, || {
+            sockets::open(packet.transport, packet.dst.is_ipv6())
+        })
+        .ok_or(Errno::EINVAL)??;
         if packet.place == Place::Client {
             // The client's routing rules take a marked packet over the link it is for, whatever
             // its source.
