@@ -223,11 +223,16 @@ impl Teller<'_> {
         let room = self.options.width.saturating_sub(indent).max(24);
         for row in rows {
             let number = row.number.map_or(String::new(), |n| n.to_string());
-            let pad = place.saturating_sub(columns(row.place));
-            let lead = format!("  {number:>digits$}  {}{:pad$} ", row.place, "");
+            let lead = format!("  {number:>digits$}  {}", row.place);
             let mut lines = wrap(row.text, room).into_iter();
-            let first = lines.next().unwrap_or_default();
-            self.paper.line(&format!("{lead}{first}"));
+            match place.checked_sub(columns(row.place)) {
+                Some(pad) => {
+                    let first = lines.next().unwrap_or_default();
+                    self.paper.line(&format!("{lead}{:pad$} {first}", ""));
+                }
+                // A place that is too long for its column has a line of its own.
+                None => self.paper.line(&lead),
+            }
             for line in lines {
                 self.paper.line(&format!("{:indent$}{line}", ""));
             }
