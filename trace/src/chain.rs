@@ -49,9 +49,10 @@ impl Place {
 
 impl Eval<'_> {
     pub(crate) fn run_chain(&mut self, place: Place, state: State, depth: usize) -> Ways<Flow> {
-        let rules = self.rules(place.table, place.chain);
+        let chain = self.rules(state.family, place.table, place.chain);
+        let candidates = chain.candidates(&state);
         let (mut done, mut open) = (Vec::new(), vec![state]);
-        for rule in rules.iter() {
+        for rule in candidates.into_iter().map(|at| &chain.rules[at]) {
             if open.is_empty() {
                 break;
             }

@@ -39,11 +39,9 @@ impl<'h> Eval<'h> {
         };
         // A UDP socket that is connected to the client goes before all others.
         let proto = state.packet.proto;
-        let connected = host.sockets.iter().filter(|socket| {
-            socket.state == SocketState::Connected
-                && proto == Proto::UDP
-                && socket.proto == proto
-                && (socket.addr, socket.port) == (dst, port)
+        let sockets = self.sockets(proto, port);
+        let connected = sockets.iter().copied().filter(|socket| {
+            proto == Proto::UDP && socket.state == SocketState::Connected && socket.addr == dst
         });
         let (mut taken, mut open) = (Vec::new(), vec![state]);
         for socket in connected {
@@ -56,19 +54,20 @@ impl<'h> Eval<'h> {
                     .map(|(state, _)| (state, Taker::Socket(socket))),
             );
         }
-        taken.extend(each(open, |state| self.unconnected(state, dst, port)));
+        taken.extend(each(open, |state| self.unconnected(state, dst, &sockets)));
         taken
     }
 
-    fn unconnected(&mut self, state: State, dst: IpAddr, port: u16) -> Ways<Taker<'h>> {
-        let host = self.host;
+    /// The sockets of one protocol and port that may get packets from a client not known yet.
+    fn unconnected(
+        &mut self,
+        state: State,
+        dst: IpAddr,
+        sockets: &[&'h Socket],
+    ) -> Ways<Taker<'h>> {
         let device = self.receiving_link(&state);
-        let proto = state.packet.proto;
         let here = |socket: &&'h Socket| {
-            socket.proto == proto
-                && socket.port == port
-                && accepts(socket, dst)
-                && (socket.device.is_none() || socket.device == device)
+            accepts(socket, dst) && (socket.device.is_none() || socket.device == device)
         };
         let open = |socket: &&'h Socket| match socket.state {
             SocketState::Listen | SocketState::Unconnected => true,
@@ -83,27 +82,13 @@ impl<'h> Eval<'h> {
                 socket.addr.is_ipv4() == dst.is_ipv4(),
             )
         };
-        let best = host
-            .sockets
-            .iter()
-            .filter(here)
-            .filter(open)
-            .map(rank)
-            .max();
+        let here = || sockets.iter().copied().filter(here);
+        let best = here().filter(open).map(rank).max();
         let Some(best) = best else {
-            let bound = host
-                .sockets
-                .iter()
-                .filter(here)
-                .find(|s| s.state == SocketState::Bound);
+            let bound = here().find(|s| s.state == SocketState::Bound);
             return vec![(state, Taker::Nobody { bound })];
         };
-        let group = host
-            .sockets
-            .iter()
-            .filter(here)
-            .filter(open)
-            .filter(|s| rank(s) == best);
+        let group = here().filter(open).filter(|s| rank(s) == best);
         let group: Vec<&Socket> = group.collect();
         if let [only] = group[..] {
             return vec![(state, Taker::Socket(only))];
@@ -122,7 +107,7 @@ impl<'h> Eval<'h> {
     /// The socket that would get packets to the address and port asked for, if no rule took
     /// them.
     pub(crate) fn intended(&self) -> Option<&'h Socket> {
-        let (host, question) = (self.host, self.question);
+        let (host, question) = (self.host, &self.question);
         let to = question.to;
         let is_own = host.addresses.iter().any(|a| a.addr == to.addr) || to.addr.is_loopback();
         if !is_own {

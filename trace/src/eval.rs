@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use host::{Hook, Host, Route, RoutingRule, TableFamily};
-use net::Family;
+use host::{Hook, Host, Route, RoutingRule, Socket, TableFamily};
+use net::{Endpoint, Family, Proto};
 
+use crate::index::Chain;
 use crate::lower;
 use crate::question::Question;
 
@@ -33,31 +35,39 @@ pub(crate) enum Fork {
     Chance(Vec<f64>),
 }
 
-/// Evaluates one question on one host.
+/// Sockets by protocol and port.
+type ByPort<'h> = HashMap<(Proto, u16), Rc<[&'h Socket]>>;
+
+/// Evaluates questions on one host, one after the other.
 pub(crate) struct Eval<'h> {
     pub(crate) host: &'h Host,
-    pub(crate) question: &'h Question,
+    pub(crate) question: Rc<Question>,
     /// The table whose rules are being evaluated.
     pub(crate) table: Option<usize>,
     /// Places where the way could not be decided, by number.
     pub(crate) forks: Vec<Fork>,
     /// What was taken for granted.
     pub(crate) assumed: Vec<String>,
-    chains: HashMap<(usize, usize), Rc<[lower::Rule]>>,
+    chains: HashMap<(Family, usize, usize), Rc<Chain>>,
     lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
     names: HashMap<usize, HashMap<&'h str, usize>>,
     hooks: HashMap<(Family, Hook), Rc<crate::hook::Order>>,
     tracked: HashMap<Family, bool>,
     routes: HashMap<(Family, u32), Rc<[&'h Route]>>,
     routing_rules: HashMap<Family, Rc<[RoutingRule]>>,
+    sockets: Option<ByPort<'h>>,
     spent: u64,
 }
 
 impl<'h> Eval<'h> {
-    pub(crate) fn new(host: &'h Host, question: &'h Question) -> Self {
+    pub(crate) fn new(host: &'h Host) -> Self {
+        let nowhere = Endpoint {
+            addr: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 0,
+        };
         Self {
             host,
-            question,
+            question: Rc::new(Question::about(Proto::TCP, nowhere)),
             table: None,
             forks: Vec::new(),
             assumed: Vec::new(),
@@ -68,8 +78,18 @@ impl<'h> Eval<'h> {
             tracked: HashMap::new(),
             routes: HashMap::new(),
             routing_rules: HashMap::new(),
+            sockets: None,
             spent: 0,
         }
+    }
+
+    /// Turns to another question; what is prepared of the host stays.
+    pub(crate) fn turn_to(&mut self, question: &Question) {
+        self.question = Rc::new(question.clone());
+        self.table = None;
+        self.forks.clear();
+        self.assumed.clear();
+        self.spent = 0;
     }
 
     /// Opens a fork and gives its number.
@@ -96,15 +116,16 @@ impl<'h> Eval<'h> {
         self.spent += STEP;
     }
 
-    /// The lowered rules of a chain.
-    pub(crate) fn rules(&mut self, table: usize, chain: usize) -> Rc<[lower::Rule]> {
+    /// The lowered rules of a chain, for packets of a family.
+    pub(crate) fn rules(&mut self, family: Family, table: usize, chain: usize) -> Rc<Chain> {
         let host = self.host;
         let lower = || {
             let table = &host.ruleset.tables[table];
-            lower::chain(table, &table.chains[chain]).into()
+            let rules = lower::chain(table, &table.chains[chain]);
+            Rc::new(Chain::of(rules, family))
         };
         self.chains
-            .entry((table, chain))
+            .entry((family, table, chain))
             .or_insert_with(lower)
             .clone()
     }
@@ -183,6 +204,23 @@ impl<'h> Eval<'h> {
             .entry(family)
             .or_insert_with(gather)
             .clone()
+    }
+
+    /// The sockets of a protocol on a port, in the host's order.
+    pub(crate) fn sockets(&mut self, proto: Proto, port: u16) -> Rc<[&'h Socket]> {
+        let host = self.host;
+        let sort = || {
+            let mut by_port: HashMap<_, Vec<&Socket>> = HashMap::new();
+            for socket in &host.sockets {
+                let place = (socket.proto, socket.port);
+                by_port.entry(place).or_default().push(socket);
+            }
+            let shared = by_port.into_iter();
+            shared.map(|(place, list)| (place, list.into())).collect()
+        };
+        let by_port = self.sockets.get_or_insert_with(sort);
+        let none = || Rc::from([]);
+        by_port.get(&(proto, port)).cloned().unwrap_or_else(none)
     }
 
     /// Whether conntrack looks at packets of a family.

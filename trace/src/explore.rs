@@ -47,27 +47,50 @@ impl std::fmt::Display for AskError {
 
 impl std::error::Error for AskError {}
 
-/// Answers a question: for each kind of source, the regions that end alike.
+/// Answers one question: for each kind of source, the regions that end alike.
 ///
 /// # Errors
 /// [`AskError`] where the question names something that the host has not.
 pub fn answer(host: &Host, question: &Question) -> Result<Vec<Answer>, AskError> {
-    let mut eval = Eval::new(host, question);
-    let mut answers = Vec::new();
-    for source in eval.sources()? {
-        eval.forks.clear();
-        eval.assumed.clear();
-        eval.assume_rules();
-        let ends = eval.follow(&source);
-        let mut found = resolve(&eval, &ends);
-        for answer in &mut found {
-            answer.from = source.from;
-            answer.iif = source.iif.map(|index| eval.link_name(index));
-            answer.assumed.clone_from(&eval.assumed);
+    Tracer::new(host).answer(question)
+}
+
+/// Answers questions about a host, keeping what it has prepared of it from one to the next.
+pub struct Tracer<'h> {
+    eval: Eval<'h>,
+}
+
+impl<'h> Tracer<'h> {
+    /// Prepares nothing yet.
+    pub fn new(host: &'h Host) -> Self {
+        Self {
+            eval: Eval::new(host),
         }
-        answers.extend(found);
     }
-    Ok(answers)
+
+    /// Answers a question: for each kind of source, the regions that end alike.
+    ///
+    /// # Errors
+    /// [`AskError`] where the question names something that the host has not.
+    pub fn answer(&mut self, question: &Question) -> Result<Vec<Answer>, AskError> {
+        let eval = &mut self.eval;
+        eval.turn_to(question);
+        let mut answers = Vec::new();
+        for source in eval.sources()? {
+            eval.forks.clear();
+            eval.assumed.clear();
+            eval.assume_rules();
+            let ends = eval.follow(&source);
+            let mut found = resolve(eval, &ends);
+            for answer in &mut found {
+                answer.from = source.from;
+                answer.iif = source.iif.map(|index| eval.link_name(index));
+                answer.assumed.clone_from(&eval.assumed);
+            }
+            answers.extend(found);
+        }
+        Ok(answers)
+    }
 }
 
 /// One kind of source, on one link.
@@ -102,7 +125,7 @@ impl Eval<'_> {
 
     /// The sources that the question asks about.
     fn sources(&mut self) -> Result<Vec<Source>, AskError> {
-        let question = self.question;
+        let question = self.question.clone();
         let iif = match &question.iif {
             None => None,
             Some(name) => match self.host.link_named(name) {
@@ -263,7 +286,7 @@ impl Eval<'_> {
 
     /// The first packet of a connection from these addresses.
     fn first_packet(&self, addr: Ranges, src: Fact, iif: Option<u32>) -> State {
-        let question = self.question;
+        let question = &self.question;
         let (first, last) = match (question.sport, iif) {
             (Some(port), _) => (port, port),
             (None, Some(_)) => (1024, u16::MAX),

@@ -19,6 +19,7 @@ mod explore;
 mod field;
 mod findings;
 mod hook;
+mod index;
 mod ipset;
 mod journey;
 mod lower;
@@ -41,6 +42,6 @@ pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,
 };
 pub use assume::{Assumption, complete};
-pub use explore::{AskError, answer};
+pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use question::{Origin, Question};

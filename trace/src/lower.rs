@@ -7,6 +7,7 @@
 mod nft;
 mod xt;
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 pub(crate) use xt::connmark;
@@ -384,6 +385,10 @@ fn without_idle_tail(mut ops: Vec<Op>) -> Vec<Op> {
 #[derive(Debug)]
 pub(crate) struct Lookup {
     pub(crate) entries: Vec<Entry>,
+    /// Places of the elements that are one value in each field.
+    pub(crate) exact: HashMap<Vec<u128>, usize>,
+    /// Places of the others, ascending.
+    pub(crate) ranged: Vec<usize>,
     pub(crate) catch_all: Option<Entry>,
     /// Its contents are not known.
     pub(crate) unread: bool,
@@ -399,10 +404,27 @@ pub(crate) struct Entry {
     pub(crate) doubt: Option<Doubt>,
 }
 
+impl Lookup {
+    /// The elements that a key can find: one of the exact ones, where it is known as a whole.
+    pub(crate) fn candidates(&self, key: Option<&[u128]>) -> Vec<&Entry> {
+        let Some(key) = key else {
+            return self.entries.iter().collect();
+        };
+        let mut places = self.ranged.clone();
+        places.extend(self.exact.get(key));
+        places
+            .into_iter()
+            .map(|place| &self.entries[place])
+            .collect()
+    }
+}
+
 /// Prepares a set.
 pub(crate) fn set(set: &host::nft::Set) -> Lookup {
     let mut lookup = Lookup {
         entries: Vec::with_capacity(set.elements.len()),
+        exact: HashMap::new(),
+        ranged: Vec::new(),
         catch_all: None,
         unread: set.unread,
     };
@@ -418,10 +440,17 @@ pub(crate) fn set(set: &host::nft::Set) -> Lookup {
                 });
             }
             host::nft::Key::Fields(fields) => {
-                let ranges = fields
+                let ranges: Vec<(u128, u128)> = fields
                     .iter()
                     .map(|f| (number(&f.first), number(&f.last)))
                     .collect();
+                let place = lookup.entries.len();
+                if ranges.iter().all(|(first, last)| first == last) {
+                    let key = ranges.iter().map(|&(first, _)| first).collect();
+                    let _ = lookup.exact.entry(key).or_insert(place);
+                } else {
+                    lookup.ranged.push(place);
+                }
                 lookup.entries.push(Entry {
                     ranges,
                     data,

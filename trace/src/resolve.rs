@@ -316,7 +316,7 @@ impl Resolver<'_, '_> {
     /// The Service in whose name a request was taken: the last that a rule, its chain or an
     /// element it found tells.
     fn service(&self, steps: &[Step]) -> Option<ServiceName> {
-        let (host, question) = (self.eval.host, self.eval.question);
+        let (host, question) = (self.eval.host, &self.eval.question);
         let of_element = |step| owner::of_element(host, step, question.proto, question.to);
         let mut back = steps.iter().rev();
         back.find_map(|step| of_element(step).or_else(|| owner::of_step(host, step)))

@@ -12,6 +12,9 @@ use crate::ranges::Ranges;
 use crate::value::{Dim, Loaded, Seg};
 use crate::ways::{all, each, sift};
 
+/// Values of a map that elements are gathered by at a time.
+const GATHERED: usize = 64;
+
 /// The packets that found an element, with its value; and those that found none.
 pub(crate) type Hits = Vec<(State, Option<Option<Data>>)>;
 
@@ -251,14 +254,21 @@ impl Eval<'_> {
         }
         let mut hits = Hits::new();
         let mut rest = vec![state];
-        for entry in &lookup.entries {
+        let mut whole = Whole::default();
+        for entry in lookup.candidates(known(&segs).as_deref()) {
             let Some(cover) = cover(entry, &segs) else {
                 continue;
             };
+            if whole.absorb(&cover, entry) {
+                continue;
+            }
             self.take(&mut rest, &mut hits, &cover, entry);
             if rest.is_empty() {
                 break;
             }
+        }
+        for (cover, entry) in whole.gathered() {
+            self.take(&mut rest, &mut hits, &cover, entry);
         }
         if let Some(entry) = &lookup.catch_all {
             self.take(&mut rest, &mut hits, &Cover::default(), entry);
@@ -413,6 +423,15 @@ fn mask_of(bytes: usize) -> u128 {
 /// One field of a key as far as it is known.
 type Field = Result<Seg, Rc<str>>;
 
+/// A key as numbers, where it is known as a whole.
+fn known(key: &[Field]) -> Option<Vec<u128>> {
+    let number = |field: &Field| match field {
+        Ok(Seg::Known(bytes)) => Some(number(bytes)),
+        Ok(Seg::Free(_) | Seg::Vague { .. }) | Err(_) => None,
+    };
+    key.iter().map(number).collect()
+}
+
 /// Whether two keys are certainly the same.
 fn same_key(added: &[Seg], key: &[Field]) -> bool {
     added.len() == key.len() && added.iter().zip(key).all(|(a, b)| b.as_ref() == Ok(a))
@@ -469,4 +488,44 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
         }
     }
     Some(cover)
+}
+
+/// Elements that ask for one thing only, gathered by that and by what they give: elements of
+/// a set never overlap, so that their order says nothing.
+#[derive(Default)]
+struct Whole<'l>(Vec<Gathered<'l>>);
+
+/// Elements that ask for the same dimension and give the same.
+struct Gathered<'l> {
+    dim: Dim,
+    ranges: Vec<(u128, u128)>,
+    /// One of them.
+    entry: &'l Entry,
+}
+
+impl<'l> Whole<'l> {
+    /// Takes an element in, if it asks for one dimension only.
+    fn absorb(&mut self, cover: &Cover, entry: &'l Entry) -> bool {
+        let ([(dim, ranges)], None, None) = (&cover.cuts[..], &cover.doubt, &entry.doubt) else {
+            return false;
+        };
+        let is_alike = |known: &&mut Gathered| known.dim == *dim && known.entry.data == entry.data;
+        match self.0.iter_mut().rev().take(GATHERED).find(is_alike) {
+            Some(known) => known.ranges.extend(ranges.as_slice()),
+            None => self.0.push(Gathered {
+                dim: *dim,
+                ranges: ranges.as_slice().to_vec(),
+                entry,
+            }),
+        }
+        true
+    }
+
+    /// What each lot covers, and one of its elements.
+    fn gathered(self) -> impl Iterator<Item = (Cover, &'l Entry)> {
+        self.0.into_iter().map(|lot| {
+            let cuts = vec![(lot.dim, Ranges::of(lot.ranges))];
+            (Cover { cuts, doubt: None }, lot.entry)
+        })
+    }
 }
