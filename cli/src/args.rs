@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use kernel::netns::NetnsRef;
 use net::{Prefix, Proto};
 
@@ -21,12 +21,15 @@ pub(crate) enum Command {
     /// Tell what happens to a connection, and why
     #[command(after_help = WHY_HELP)]
     Why(Box<WhyArgs>),
+    /// Tell which ports of this host lose traffic, and to whom
+    #[command(after_help = SCAN_HELP)]
+    Scan(Box<ScanArgs>),
     /// Save everything that `why` needs in one file, changing nothing on the host
     Snapshot(SnapshotArgs),
     /// Tell more about a kind of finding, or list them
     Explain(ExplainArgs),
-    /// Print the JSON Schema of `why --json`
-    Schema,
+    /// Print the JSON Schema of `why --json` or of `scan --json`
+    Schema(SchemaArgs),
     /// Play a port conflict on the real kernel, leaving nothing behind
     Demo,
     /// A server of the demo
@@ -87,6 +90,30 @@ pub(crate) struct WhyArgs {
     /// Tell every step, not only those that mattered
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+const SCAN_HELP: &str = "\
+Every listening socket is held against all packets for it: from outside, from
+pods, from this host. A port loses traffic where a rule made for it, or for a
+Service, refuses its packets or gives them to somebody else. What a firewall
+keeps out, or the kernel, is called blocked.
+
+Exit status: 1 where a port loses traffic, else 2 where it cannot tell or was
+misused, else 0.";
+
+/// `berth scan`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScanArgs {
+    /// List the unharmed ports too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print one JSON document (see `berth schema scan`)
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) host: HostArgs,
     #[command(flatten)]
@@ -169,6 +196,23 @@ pub(crate) struct SnapshotArgs {
 pub(crate) struct ExplainArgs {
     /// The code of a finding, as a story shows it in brackets
     pub(crate) code: Option<String>,
+}
+
+/// `berth schema`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SchemaArgs {
+    /// Whose answers it is of
+    #[arg(value_enum, default_value_t = Answers::Why, value_name = "COMMAND")]
+    pub(crate) of: Answers,
+}
+
+/// A command that answers in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Answers {
+    /// `berth why`
+    Why,
+    /// `berth scan`
+    Scan,
 }
 
 /// `berth demo-server`, which `berth demo` starts.

@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod snapshot;
 pub(crate) mod why;

@@ -8,6 +8,7 @@ mod names;
 mod offline;
 mod out;
 mod probe;
+mod read;
 mod source;
 mod target;
 
@@ -27,9 +28,10 @@ fn main() -> ExitCode {
     };
     let done = match &args.command {
         Command::Why(args) => cmd::why::run(args),
+        Command::Scan(args) => cmd::scan::run(args),
         Command::Snapshot(args) => cmd::snapshot::run(args),
         Command::Explain(args) => cmd::explain::run(args),
-        Command::Schema => cmd::schema::run(),
+        Command::Schema(args) => cmd::schema::run(args),
         Command::Demo => Ok(cmd::demo::run()),
         Command::DemoServer(args) => cmd::demo::serve(args),
     };

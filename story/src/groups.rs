@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use net::Endpoint;
-use trace::{Answer, Client, From, Outcome, Region, RuleRef, Step, Verdict};
+use trace::{Answer, Client, From, Region, RuleRef, Verdict};
 
 use crate::{Story, escape, words};
 
@@ -37,7 +37,7 @@ pub(crate) fn groups(story: &Story) -> Vec<Group> {
     let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (i, (answer, codes)) in story.answers.iter().zip(codes).enumerate() {
         let ends = answer.outcomes.iter().map(|o| {
-            let rule = decided_at(o).and_then(|step| step.rule.clone());
+            let rule = o.ended_at().and_then(|step| step.rule.clone());
             (o.verdict, o.client, o.to, rule)
         });
         let candidates = by_key.entry((ends.collect(), codes)).or_default();
@@ -54,30 +54,7 @@ pub(crate) fn groups(story: &Story) -> Vec<Group> {
 
 fn is_alike(a: &Answer, b: &Answer) -> bool {
     let mut pairs = a.outcomes.iter().zip(&b.outcomes);
-    a.outcomes.len() == b.outcomes.len() && pairs.all(|(a, b)| ends_alike(a, b))
-}
-
-/// Whether two outcomes are one as far as a client and the deciding rule go.
-pub(crate) fn ends_alike(a: &Outcome, b: &Outcome) -> bool {
-    let share = match (a.share, b.share) {
-        (Some(a), Some(b)) => (a - b).abs() < 1e-9,
-        (None, None) => true,
-        _ => false,
-    };
-    let at = |o| decided_at(o).map(|step| (step.rule.clone(), step.did.clone()));
-    share
-        && (a.verdict, a.client, a.to) == (b.verdict, b.client, b.to)
-        && (&a.cause, &a.server, &a.service, &a.when) == (&b.cause, &b.server, &b.service, &b.when)
-        && a.gaps == b.gaps
-        && at(a) == at(b)
-}
-
-/// The step that ended a connection; where it got somewhere, no step did.
-fn decided_at(outcome: &Outcome) -> Option<&Step> {
-    match outcome.verdict {
-        Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => None,
-        Verdict::Refused | Verdict::Rejected | Verdict::Dropped => words::deciding(outcome),
-    }
+    a.outcomes.len() == b.outcomes.len() && pairs.all(|(a, b)| a.to == b.to && a.ends_like(b))
 }
 
 /// Where the packets of a group come from: `from outside and from pods`.

@@ -3,15 +3,18 @@
 mod document;
 mod schema;
 
-use trace::{Answer, Finding, From, Outcome, Server, Severity, Step};
+use host::Socket;
+use serde::Serialize;
+use trace::{Answer, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step};
 
 use crate::words::{self, rule_at, rule_text};
-use crate::{Names, Story};
+use crate::{Names, Scan, Story};
 
 pub use document::{
-    AnswerItem, Document, FindingItem, OutcomeItem, ProbeItem, QuestionItem, ServerItem, StepItem,
+    AnswerItem, Document, FindingItem, ListenerItem, OutcomeItem, ProbeItem, QuestionItem,
+    ScanDocument, ServerItem, SocketItem, StepItem, TargetItem,
 };
-pub use schema::schema;
+pub use schema::{scan_schema, schema};
 
 /// The version of the document's form.
 const FORMAT: u32 = 1;
@@ -34,8 +37,86 @@ pub fn document(story: &Story) -> Document {
 
 /// The document as text, indented, with a line feed at its end.
 pub fn render(story: &Story) -> String {
-    let text = serde_json::to_string_pretty(&document(story));
+    text(&document(story))
+}
+
+/// A scan as text, likewise.
+pub fn render_scan(scan: &Scan) -> String {
+    text(&scan_document(scan))
+}
+
+fn text(document: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(document);
     text.expect("strings, numbers and lists always serialize") + "\n"
+}
+
+/// A scan as data.
+pub fn scan_document(scan: &Scan) -> ScanDocument {
+    let listeners = scan.listeners.iter();
+    ScanDocument {
+        format: FORMAT,
+        listeners: listeners.map(|one| listener_item(scan, one)).collect(),
+        gaps: scan.host.gaps.iter().map(|gap| gap.what.clone()).collect(),
+    }
+}
+
+fn listener_item(scan: &Scan, listener: &Listener) -> ListenerItem {
+    let from = |kind| listener.fate(kind).map(fate_word);
+    let sockets = listener.sockets.iter();
+    let socket = listener.sockets[0];
+    ListenerItem {
+        protocol: socket.proto.to_string(),
+        port: socket.port,
+        sockets: sockets.map(|one| socket_item(one, scan.names)).collect(),
+        fate: listener.worst().map(fate_word),
+        from_outside: from(From::Outside),
+        from_pods: from(From::Pod),
+        from_this_host: from(From::Local),
+        targets: listener
+            .heard
+            .iter()
+            .map(|heard| target_item(scan, heard))
+            .collect(),
+    }
+}
+
+fn target_item(scan: &Scan, heard: &Heard) -> TargetItem {
+    let story = scan.story(heard);
+    let answers = heard.answers.iter().zip(&heard.fates).enumerate();
+    let item = |(i, (answer, fates)): (usize, (&Answer, &Vec<Fate>))| {
+        let mut item = answer_item(&story, i, answer);
+        for (outcome, fate) in item.outcomes.iter_mut().zip(fates) {
+            outcome.fate = Some(fate_word(*fate));
+        }
+        item
+    };
+    TargetItem {
+        addresses: heard.addrs.iter().map(ToString::to_string).collect(),
+        question: question(&story),
+        answers: answers.map(item).collect(),
+    }
+}
+
+fn fate_word(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Arrives => "arrives",
+        Fate::Blocked => "blocked",
+        Fate::Unknown => "unknown",
+        Fate::Lost => "lost",
+    }
+}
+
+fn socket_item(socket: &Socket, names: &Names) -> SocketItem {
+    let holder = socket.holder.as_ref();
+    let pod = holder.and_then(|holder| names.pod_of(holder));
+    SocketItem {
+        socket: words::socket(socket),
+        name: holder.map(|holder| holder.name.clone()),
+        pid: holder.and_then(|holder| holder.pid),
+        pod: pod.map(|pod| pod.name.clone()),
+        pod_uid: holder.and_then(|holder| holder.pod_uid.clone()),
+        unit: holder.and_then(|holder| holder.unit.clone()),
+    }
 }
 
 fn question(story: &Story) -> QuestionItem {
@@ -85,6 +166,7 @@ fn outcome_item(story: &Story, answer: &Answer, outcome: &Outcome) -> OutcomeIte
         share: outcome.share,
         when: outcome.when.clone(),
         verdict: words::verdict(outcome.verdict).to_ascii_lowercase(),
+        fate: None,
         client: words::client_word(outcome.client),
         to: outcome.to.map(|to| to.to_string()),
         oif: outcome.oif.clone(),
@@ -100,15 +182,21 @@ fn outcome_item(story: &Story, answer: &Answer, outcome: &Outcome) -> OutcomeIte
 }
 
 fn server_item(server: &Server, names: &Names) -> ServerItem {
-    let holder = server.socket.holder.as_ref();
-    let pod = holder.and_then(|holder| names.pod_of(holder));
+    let SocketItem {
+        socket,
+        name,
+        pid,
+        pod,
+        pod_uid,
+        unit,
+    } = socket_item(&server.socket, names);
     ServerItem {
-        name: holder.map(|holder| holder.name.clone()),
-        pid: holder.and_then(|holder| holder.pid),
-        socket: words::socket(&server.socket),
-        pod: pod.map(|pod| pod.name.clone()),
-        pod_uid: holder.and_then(|holder| holder.pod_uid.clone()),
-        unit: holder.and_then(|holder| holder.unit.clone()),
+        name,
+        pid,
+        socket,
+        pod,
+        pod_uid,
+        unit,
         reached: server.reached,
     }
 }

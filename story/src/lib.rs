@@ -14,7 +14,8 @@ mod strip;
 mod telling;
 
 use host::Host;
-use trace::{Answer, Finding, Question};
+use net::Endpoint;
+use trace::{Answer, Finding, Heard, Listener, Question};
 
 pub use names::{Names, PodLabel};
 
@@ -33,6 +34,33 @@ pub struct Story<'a> {
     pub names: &'a Names,
     /// One real connection from the host itself, where one was made.
     pub probe: Option<&'a Probe>,
+}
+
+/// What a scan found: every listener of a host, and what becomes of the packets for it.
+#[derive(Clone, Copy)]
+pub struct Scan<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// Its listeners.
+    pub listeners: &'a [Listener<'a>],
+    /// How pods are called that hold sockets.
+    pub names: &'a Names,
+    /// How a pod is called that has an address and a port.
+    pub pod_at: &'a dyn Fn(Endpoint) -> Option<String>,
+}
+
+impl<'a> Scan<'a> {
+    /// The story of one target of a listener.
+    fn story(&self, heard: &'a Heard) -> Story<'a> {
+        Story {
+            host: self.host,
+            question: &heard.question,
+            answers: &heard.answers,
+            findings: &heard.findings,
+            names: self.names,
+            probe: None,
+        }
+    }
 }
 
 /// What a real connection met.

@@ -213,7 +213,7 @@ fn end(story: &Story, outcome: &Outcome) -> String {
         let to = outcome.to.filter(|_| outcome.cause == Cause::Leaves);
         return to.map_or(String::new(), |to| format!("{ARROW}{to}"));
     }
-    let rule = words::deciding(outcome).and_then(|step| step.rule.as_ref());
+    let rule = outcome.deciding().and_then(|step| step.rule.as_ref());
     let table = rule.and_then(|at| story.host.ruleset.tables.get(at.table));
     if table.is_some_and(|table| !words::speaks_xt(table)) {
         return format!(" ─✗ {}", mark.to_lowercase());

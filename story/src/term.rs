@@ -2,6 +2,7 @@
 
 mod headline;
 mod paint;
+mod table;
 
 use trace::{Answer, Did, Finding, Fix, Outcome, Verdict};
 
@@ -13,6 +14,7 @@ use headline::{headline, share_words};
 use paint::Paper;
 
 pub(crate) use paint::wrap;
+pub use table::table;
 
 /// Outcomes of one kind that are told one by one before the rest is only named.
 const TOLD: usize = 3;

@@ -188,6 +188,18 @@ pub fn server(server: &Server, names: &Names) -> String {
     }
 }
 
+/// Who holds a socket: `python3 (pod default/web-0)`, `sshd`.
+pub fn held_by(socket: &Socket, names: &Names) -> String {
+    let Some(holder) = &socket.holder else {
+        return "?".to_owned();
+    };
+    let name = escape::terminal(&holder.name);
+    match names.pod_of(holder) {
+        Some(pod) => format!("{name} (pod {})", escape::terminal(&pod.name)),
+        None => name,
+    }
+}
+
 /// What a server's socket does: `listens on 0.0.0.0:30584`.
 pub fn listens(server: &Server) -> String {
     let at = socket(&server.socket);
@@ -200,18 +212,10 @@ pub fn listens(server: &Server) -> String {
     }
 }
 
-/// The last thing that a rule or the kernel decided, which explains the end.
-pub(crate) fn deciding(outcome: &Outcome) -> Option<&trace::Step> {
-    let telling =
-        |did: &Did| matches!(did, Did::Drop | Did::Reject(_) | Did::Stops(_) | Did::Queue);
-    let last = outcome.steps.iter().rev().find(|step| telling(&step.did));
-    last.or(outcome.steps.last())
-}
-
 /// Where a connection ended that did not get through: ` in INPUT`; empty where the place is
 /// in the cause.
 pub(crate) fn stopped_in(outcome: &Outcome) -> String {
-    match deciding(outcome).map(|step| step.stage) {
+    match outcome.deciding().map(|step| step.stage) {
         Some(Stage::Hook(at)) => format!(" in {}", hook(at)),
         Some(Stage::Routing) => " in routing".to_owned(),
         Some(Stage::Start) => " on arrival".to_owned(),
@@ -228,7 +232,7 @@ pub(crate) fn cause(story: &Story, region: &Region, outcome: &Outcome) -> String
 /// A cause in words, where the packet that met it has these ends.
 fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> String {
     let rule = || {
-        let step = deciding(outcome).and_then(|step| step.rule.as_ref());
+        let step = outcome.deciding().and_then(|step| step.rule.as_ref());
         step.map_or("a rule".to_owned(), |rule| place(story.host, rule))
     };
     let (proto, to) = (story.question.proto, ends.dst.target());

@@ -203,6 +203,47 @@ pub struct Outcome {
     pub gaps: Vec<Gap>,
 }
 
+impl Outcome {
+    /// The last thing that a rule or the kernel decided, which explains the end.
+    pub fn deciding(&self) -> Option<&Step> {
+        let decides = |step: &&Step| {
+            matches!(
+                step.did,
+                Did::Drop | Did::Reject(_) | Did::Stops(_) | Did::Queue
+            )
+        };
+        self.steps.iter().rev().find(decides).or(self.steps.last())
+    }
+
+    /// The step that ended a connection; where it got somewhere, no step did.
+    pub fn ended_at(&self) -> Option<&Step> {
+        match self.verdict {
+            Verdict::Delivered | Verdict::Forwarded | Verdict::Unknown => None,
+            Verdict::Refused | Verdict::Rejected | Verdict::Dropped => self.deciding(),
+        }
+    }
+
+    /// Whether two outcomes are one as far as a client and the deciding rule go, wherever
+    /// they lead to.
+    pub fn ends_like(&self, other: &Self) -> bool {
+        let share = match (self.share, other.share) {
+            (Some(a), Some(b)) => (a - b).abs() < 1e-9,
+            (None, None) => true,
+            _ => false,
+        };
+        let at = |o: &Self| {
+            o.ended_at()
+                .map(|step| (step.rule.clone(), step.did.clone()))
+        };
+        share
+            && (self.verdict, self.client) == (other.verdict, other.client)
+            && (&self.cause, &self.server) == (&other.cause, &other.server)
+            && (&self.service, &self.when) == (&other.service, &other.when)
+            && self.gaps == other.gaps
+            && at(self) == at(other)
+    }
+}
+
 /// A listener, and whether the connection gets there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {

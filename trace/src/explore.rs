@@ -2,13 +2,15 @@
 //! their answers is.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use host::{GapKind, Host, RouteKind};
 use net::{Family, Prefix, addr_bits};
 
-use crate::answer::{Answer, Cause, From};
+use crate::answer::{Answer, Cause, From, RuleRef};
 use crate::end::End;
 use crate::eval::{Eval, Fork};
+use crate::index;
 use crate::packet::{Fact, Kind, Packet, State, Tracking, User};
 use crate::question::{Origin, Question};
 use crate::ranges::Ranges;
@@ -66,6 +68,17 @@ impl<'h> Tracer<'h> {
         Self {
             eval: Eval::new(host),
         }
+    }
+
+    /// The host that is asked about.
+    pub(crate) fn host(&self) -> &'h Host {
+        self.eval.host
+    }
+
+    /// The rules of the chain that a rule stands in, as packets of a question meet them.
+    pub(crate) fn rules(&mut self, question: &Question, at: &RuleRef) -> Rc<index::Chain> {
+        let family = Family::of(question.to.addr);
+        self.eval.rules(family, at.table, at.chain)
     }
 
     /// Answers a question: for each kind of source, the regions that end alike.

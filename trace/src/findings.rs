@@ -3,7 +3,7 @@
 /// What the findings share.
 mod common {
     pub(super) mod doc;
-    pub(super) mod sight;
+    pub(crate) mod sight;
     pub(super) mod words;
 }
 
@@ -28,6 +28,8 @@ use net::{Proto, ServiceName};
 use crate::answer::Answer;
 use crate::question::Question;
 use common::sight::Sight;
+
+pub(crate) use common::sight;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ use net::Family;
 
 use crate::lower::{ByteOp, Field, Of, Op, Rule, Test, Value};
 use crate::packet::{Kind, State};
+use crate::ranges::Ranges;
 
 /// Chains and sets that are shorter than this are walked as they are.
 const SHORT: usize = 16;
@@ -107,18 +108,53 @@ fn wanted(rule: &Rule, family: Family) -> Option<Wanted> {
                     return Some(Wanted::Addr(addr));
                 }
             }
-            Test::In { value, within } if is_port(value) => {
-                let ranges = within.as_slice();
-                let count: u128 = ranges.iter().map(|(first, last)| last - first + 1).sum();
-                if count <= PORTS {
-                    let all = ranges.iter().flat_map(|&(first, last)| first..=last);
-                    ports = Some(all.filter_map(|port| u16::try_from(port).ok()).collect());
-                }
+            Test::In { value, within } if is_port(value) && count(within) <= PORTS => {
+                let ranges = within.as_slice().iter();
+                let all = ranges.flat_map(|&(first, last)| first..=last);
+                ports = Some(all.filter_map(|port| u16::try_from(port).ok()).collect());
             }
             _ => {}
         }
     }
     ports.map(Wanted::Ports)
+}
+
+/// Whether a rule asks for a destination port, one or a few by number or by a set or map, and
+/// `port` is one of them.
+pub(crate) fn names_port(rule: &Rule, port: u16) -> bool {
+    rule.ops.iter().any(|op| match op {
+        Op::Test(test) => test_names_port(test, port),
+        Op::Map { key, .. } | Op::VerdictMap { key, .. } => key.iter().any(is_port),
+        Op::Choose { .. } | Op::Do(_) | Op::End(_) => false,
+    })
+}
+
+fn test_names_port(test: &Test, port: u16) -> bool {
+    match test {
+        Test::In { value, within } => {
+            is_port(value) && count(within) <= PORTS && within.contains(port.into())
+        }
+        Test::InSet { key, .. } => key.iter().any(is_port),
+        // Which of the two ports of a packet a set asks for goes with the address.
+        Test::InIpSet(matched) => matched.from_source.iter().skip(1).any(|source| !source),
+        Test::All(tests) | Test::Any(tests) => tests.iter().any(|t| test_names_port(t, port)),
+        Test::Const(_)
+        | Test::Present(_)
+        | Test::AddrType { .. }
+        | Test::Bridged
+        | Test::HasConnection
+        | Test::Not(_)
+        | Test::Doubt(_) => false,
+    }
+}
+
+/// How many numbers there are.
+fn count(ranges: &Ranges) -> u128 {
+    let counts = ranges
+        .as_slice()
+        .iter()
+        .map(|(first, last)| last - first + 1);
+    counts.sum()
 }
 
 /// Whether a value is the whole destination address.
@@ -159,7 +195,6 @@ fn keeps(op: &ByteOp) -> bool {
 mod tests {
     use super::*;
     use crate::lower::End;
-    use crate::ranges::Ranges;
 
     fn rule(index: usize, tests: Vec<Test>) -> Rule {
         let mut ops: Vec<Op> = tests.into_iter().map(Op::Test).collect();

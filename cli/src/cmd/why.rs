@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, bail};
 use host::Host;
-use host::dump::Dump;
 use kernel::Flow;
 use net::Family;
 use story::{Names, Story, json, term};
@@ -10,9 +9,10 @@ use trace::{Answer, Assumption, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
 use crate::cluster::{self, Cluster};
+use crate::read::read;
 use crate::source::Source;
 use crate::target::{Asked, Target};
-use crate::{live, names, offline, out, probe};
+use crate::{names, out, probe};
 
 /// Asks, prints the answers, and gives the exit status.
 pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         }),
         Target::Port(_) | Target::Service { .. } => None,
     };
-    let mut read = read(args, flow).context("why")?;
+    let mut read = read(&args.host, flow).context("why")?;
     let assumed = trace::complete(&mut read.host);
     let asked = target.resolve(args.protocol(), &read.host, &cluster.catalog)?;
     let desk = Desk {
@@ -56,24 +56,6 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         statuses.push(desk.ask(asked)?);
     }
     Ok(worst(&statuses))
-}
-
-/// A host, and the dump it came from where it is one.
-struct Read {
-    host: Host,
-    dump: Option<Dump>,
-}
-
-fn read(args: &WhyArgs, flow: Option<Flow>) -> anyhow::Result<Read> {
-    if args.host.is_offline() {
-        let (host, dump) = offline::read(&args.host)?;
-        return Ok(Read { host, dump });
-    }
-    let dump = live::read(args.host.netns.as_ref(), flow)?;
-    Ok(Read {
-        host: host::wire::host(&dump),
-        dump: Some(dump),
-    })
 }
 
 /// Everything that all questions of one call share.

@@ -16,6 +16,67 @@ pub struct Document {
     pub probe: Option<ProbeItem>,
 }
 
+/// Every listener of a host, and what becomes of the packets for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScanDocument {
+    /// The version of this form.
+    pub format: u32,
+    /// One for each port of each process, by port.
+    pub listeners: Vec<ListenerItem>,
+    /// What of the host could not be read.
+    pub gaps: Vec<String>,
+}
+
+/// A port that a process waits on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ListenerItem {
+    /// `tcp`, `udp`, `sctp`.
+    pub protocol: String,
+    /// The port.
+    pub port: u16,
+    /// The socket; several where they share the port.
+    pub sockets: Vec<SocketItem>,
+    /// The worst that becomes of a packet: `arrives`, `blocked`, `unknown` or `lost`; null where
+    /// none of its addresses is there.
+    pub fate: Option<&'static str>,
+    /// The same from outside; null where nobody can send from there.
+    pub from_outside: Option<&'static str>,
+    /// The same from pods.
+    pub from_pods: Option<&'static str>,
+    /// The same from this host.
+    pub from_this_host: Option<&'static str>,
+    /// What becomes of packets, in full: one for the addresses that fare alike.
+    pub targets: Vec<TargetItem>,
+}
+
+/// A socket and who holds it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SocketItem {
+    /// Where it listens.
+    pub socket: String,
+    /// The process's name; null where it could not be read.
+    pub name: Option<String>,
+    /// Its id.
+    pub pid: Option<u32>,
+    /// `NAMESPACE/NAME` of its pod.
+    pub pod: Option<String>,
+    /// The UID of its pod.
+    pub pod_uid: Option<String>,
+    /// Its systemd unit.
+    pub unit: Option<String>,
+}
+
+/// Addresses of a listener that fare alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetItem {
+    /// The addresses.
+    pub addresses: Vec<String>,
+    /// What was asked, about the first of them.
+    pub question: QuestionItem,
+    /// The answers; connections that arrive have no steps.
+    pub answers: Vec<AnswerItem>,
+}
+
 /// What a real connection from the host met.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProbeItem {
@@ -72,6 +133,9 @@ pub struct OutcomeItem {
     pub when: Option<String>,
     /// The verdict.
     pub verdict: String,
+    /// What that is to the listener: `arrives`, `blocked`, `unknown` or `lost`; of a scan only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fate: Option<&'static str>,
     /// What the client sees; null where not known.
     pub client: Option<&'static str>,
     /// Address and port after translation.

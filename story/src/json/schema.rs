@@ -29,6 +29,72 @@ pub fn schema() -> Value {
     })
 }
 
+/// The schema of a scan, with the same answers.
+pub fn scan_schema() -> Value {
+    let fate = |of: &str| {
+        json!({"type": ["string", "null"], "enum": ["arrives", "blocked", "unknown", "lost", null],
+            "description": of})
+    };
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What becomes of the packets for each listener, as `berth scan --json` answers",
+        "type": "object",
+        "required": ["format", "listeners", "gaps"],
+        "properties": {
+            "format": {"type": "integer", "const": 1,
+                "description": "version of this form; fields are added without a new one"},
+            "listeners": {"type": "array", "description": "one for each port of each process, by port",
+                "items": {
+                    "type": "object",
+                    "required": ["protocol", "port", "sockets", "fate", "from_outside", "from_pods",
+                        "from_this_host", "targets"],
+                    "properties": {
+                        "protocol": {"type": "string", "description": "tcp, udp or sctp"},
+                        "port": {"type": "integer"},
+                        "sockets": {"type": "array", "items": socket(),
+                            "description": "several where they share the port (SO_REUSEPORT)"},
+                        "fate": fate("the worst that becomes of a packet for it; null where none of its addresses is there"),
+                        "from_outside": fate("the same from outside; null where nobody can send from there"),
+                        "from_pods": fate("the same from pods of this node"),
+                        "from_this_host": fate("the same from this host"),
+                        "targets": {"type": "array", "items": target(),
+                            "description": "one for the addresses that fare alike"}
+                    }
+                }},
+            "gaps": {"type": "array", "items": {"type": "string"},
+                "description": "what of the host could not be read"}
+        }
+    })
+}
+
+fn target() -> Value {
+    json!({
+        "type": "object",
+        "required": ["addresses", "question", "answers"],
+        "properties": {
+            "addresses": {"type": "array", "items": {"type": "string"}},
+            "question": question(),
+            "answers": {"type": "array", "items": answer(),
+                "description": "about the first address; connections that arrive have no steps"}
+        }
+    })
+}
+
+fn socket() -> Value {
+    json!({
+        "type": "object",
+        "required": ["socket", "name", "pid", "pod"],
+        "properties": {
+            "socket": {"type": "string", "description": "where it listens"},
+            "name": {"type": ["string", "null"], "description": "the process's name; null where it could not be read"},
+            "pid": {"type": ["integer", "null"]},
+            "pod": {"type": ["string", "null"], "description": "NAMESPACE/NAME"},
+            "pod_uid": {"type": ["string", "null"]},
+            "unit": {"type": ["string", "null"], "description": "systemd unit"}
+        }
+    })
+}
+
 fn question() -> Value {
     json!({
         "type": "object",
@@ -70,6 +136,8 @@ fn outcome() -> Value {
             "when": {"type": ["string", "null"], "description": "on what it depends"},
             "verdict": {"type": "string",
                 "enum": ["delivered", "forwarded", "refused", "rejected", "dropped", "unknown"]},
+            "fate": {"type": "string", "enum": ["arrives", "blocked", "unknown", "lost"],
+                "description": "what that is to the listener; of a scan only"},
             "client": {"type": ["string", "null"],
                 "description": "connected, whatever-answers, CONNECTED_SILENT, TIMEOUT, or the name of an error; null where not known"},
             "to": {"type": ["string", "null"], "description": "address and port after translation"},

@@ -1,7 +1,9 @@
 //! Lines with styles, and the wrapping of sentences.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
-use trace::{Answer, Verdict};
+use trace::{Answer, Fate, Verdict};
 
 /// Text as it grows, line by line.
 pub(crate) struct Paper {
@@ -90,12 +92,43 @@ impl Paper {
         self.line(&format!("{label}{:pad$}{text}", ""));
     }
 
+    /// A row of a table; a text that is too long for its cell is cut, and says so.
+    pub(crate) fn cells<const N: usize>(
+        &mut self,
+        cells: &[(String, Option<Fate>); N],
+        widths: &[usize; N],
+    ) {
+        let mut line = String::new();
+        for ((text, fate), width) in cells.iter().zip(widths) {
+            let columns = text.chars().count();
+            let text = if columns > *width {
+                let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+                kept + "…"
+            } else {
+                text.clone()
+            };
+            let pad = width.saturating_sub(text.chars().count());
+            let text = fate.map_or(text.clone(), |fate| self.paint(fate_color(fate), &text));
+            let _ = write!(line, "  {text}{:pad$}", "");
+        }
+        self.line(line.trim_end());
+    }
+
     fn paint(&self, style: Style, text: &str) -> String {
         if self.styled {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
         }
+    }
+}
+
+fn fate_color(fate: Fate) -> Style {
+    match fate {
+        Fate::Arrives => AnsiColor::Green.on_default(),
+        Fate::Blocked => Style::new().dimmed(),
+        Fate::Unknown => AnsiColor::Yellow.on_default().bold(),
+        Fate::Lost => AnsiColor::Red.on_default().bold(),
     }
 }
 

@@ -140,7 +140,7 @@ impl Ends {
     /// Those of the packet where it ended up: before the step that decided.
     pub(crate) fn at_end(story: &Story, region: &Region, outcome: &Outcome) -> Self {
         let mut ends = Self::of(story, region, outcome);
-        let deciding = super::deciding(outcome);
+        let deciding = outcome.deciding();
         for step in &outcome.steps {
             ends.enter(step);
             if deciding.is_some_and(|last| std::ptr::eq(last, step)) {

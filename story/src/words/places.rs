@@ -86,7 +86,7 @@ pub(crate) fn default_check(story: &Story, region: &Region, outcome: &Outcome) -
     };
     match cause {
         Cause::RuleDrops | Cause::RuleRejects(_) | Cause::PolicyDrops => {
-            let step = super::deciding(outcome);
+            let step = outcome.deciding();
             let at = step.and_then(|step| step.rule.as_ref());
             at.map_or(String::new(), |at| rule_check(story.host, at))
         }

@@ -193,10 +193,6 @@ impl<'a> Sight<'a> {
     pub(crate) fn listeners(&self, port: u16) -> impl Iterator<Item = &'a Socket> {
         let proto = self.question.proto;
         let waits = |s: &Socket| matches!(s.state, SocketState::Listen | SocketState::Unconnected);
-        let is_proxy = |socket: &Socket| {
-            let holder = socket.holder.as_ref();
-            holder.is_some_and(|holder| PROXIES.contains(&holder.name.as_str()))
-        };
         self.host
             .sockets
             .iter()
@@ -215,6 +211,12 @@ impl<'a> Sight<'a> {
             answers: vec![self.answer],
         }
     }
+}
+
+/// Whether a Service proxy holds the socket.
+pub(crate) fn is_proxy(socket: &Socket) -> bool {
+    let holder = socket.holder.as_ref();
+    holder.is_some_and(|holder| PROXIES.contains(&holder.name.as_str()))
 }
 
 /// Where translation leads the first packet of an outcome, if it was translated.

@@ -1,0 +1,405 @@
+//! What a scan found, as a table: a row for each port that loses packets.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use host::Socket;
+use net::Proto;
+use trace::{Answer, Fate, From, Heard, Listener, Outcome, Severity, Verdict};
+
+use crate::groups::{self, Group};
+use crate::{Scan, escape, words};
+
+use super::headline::share_words;
+use super::paint::Paper;
+use super::{Options, wrap};
+
+/// The kinds of source, in the order of their columns.
+const KINDS: [From; 3] = [From::Outside, From::Pod, From::Local];
+
+/// Addresses of a listener that are named before the rest is counted.
+const NAMED: usize = 3;
+
+/// Columns between two cells.
+const GAP: usize = 2;
+
+/// The least that a cell keeps where a row is too wide.
+const NARROWEST: usize = 10;
+
+/// Tells what a scan found; all of it if `all`, else what loses packets or may.
+pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
+    let rows = rows(scan);
+    let lost = rows
+        .iter()
+        .filter(|row| row.worst == Some(Fate::Lost))
+        .count();
+    let unknown = rows
+        .iter()
+        .filter(|row| row.worst == Some(Fate::Unknown))
+        .count();
+    let blocked = rows
+        .iter()
+        .filter(|row| row.worst == Some(Fate::Blocked))
+        .count();
+    let mut paper = Paper::new(options.styled);
+    paper.line(&headline(rows.len(), lost, unknown));
+    let is_told = |row: &&Row| all || row.worst.is_some_and(|fate| fate >= Fate::Unknown);
+    let told: Vec<&Row> = rows.iter().filter(is_told).collect();
+    paper.blank();
+    draw(&mut paper, &told, options.width);
+    paper.blank();
+    let rest = rows.len() - told.len();
+    if rest > 0 {
+        let mut parts = Vec::new();
+        if blocked > 0 {
+            parts.push(format!(
+                "{blocked} kept from some sources by a firewall or by routing"
+            ));
+        }
+        if rest > blocked {
+            parts.push(format!("{} reached from everywhere", rest - blocked));
+        }
+        let line = format!("{}: --all lists them", parts.join(", "));
+        paper.dim(&wrap(&line, options.width).join("\n"));
+    }
+    for gap in scan.host.gaps.iter().filter(|_| unknown > 0) {
+        paper.label("gap", &escape::terminal(&gap.what));
+    }
+    paper.text()
+}
+
+fn headline(all: usize, lost: usize, unknown: usize) -> String {
+    let listeners = if all == 1 { "listener" } else { "listeners" };
+    match (all, lost, unknown) {
+        (0, ..) => "nothing listens on this host".to_owned(),
+        (_, 0, 0) => format!("none of {all} {listeners} loses traffic"),
+        (_, 0, _) => format!("{unknown} of {all} {listeners} may lose traffic: not all is known"),
+        (_, 1, _) => format!("1 of {all} {listeners} loses traffic"),
+        _ => format!("{lost} of {all} {listeners} lose traffic"),
+    }
+}
+
+/// One port, on all addresses where it fares alike.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    port: String,
+    holder: String,
+    /// For each kind of source, how its packets fare.
+    cells: [(String, Option<Fate>); 3],
+    /// Which packets, where not all of a kind fare alike.
+    parts: Vec<String>,
+    /// Named mistakes with their codes.
+    causes: Vec<(String, &'static str)>,
+    /// The question to ask for the whole story.
+    ask: Option<String>,
+    worst: Option<Fate>,
+}
+
+/// A row for each listener. The same port of the same process on another address adds nothing
+/// where it fares alike.
+fn rows(scan: &Scan) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for listener in scan.listeners {
+        let row = row(scan, listener);
+        let told = |known: &Row| {
+            (&known.port, &known.holder) == (&row.port, &row.holder)
+                && (&known.cells, &known.parts) == (&row.cells, &row.parts)
+                && known.causes == row.causes
+        };
+        if !rows
+            .iter()
+            .rev()
+            .take_while(|known| known.port == row.port)
+            .any(told)
+        {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn row(scan: &Scan, listener: &Listener) -> Row {
+    let cells = KINDS.map(|kind| (cell(scan, listener, kind), listener.fate(kind)));
+    let mut causes = Vec::new();
+    let is_grave = |fate: Option<Fate>| fate.is_some_and(|fate| fate >= Fate::Unknown);
+    let told = listener.heard.iter().filter(|heard| {
+        is_grave(
+            KINDS
+                .iter()
+                .flat_map(|kind| heard.of_kind(*kind))
+                .map(|(.., fate)| fate)
+                .max(),
+        )
+    });
+    for finding in told.flat_map(|heard| &heard.findings) {
+        let cause = (escape::terminal(&finding.title), finding.code);
+        if finding.severity == Severity::Error && !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    Row {
+        port: port(listener.sockets[0]),
+        holder: holder(scan, &listener.sockets),
+        cells,
+        parts: parts(scan, listener),
+        causes,
+        ask: ask(listener),
+        worst: listener.worst(),
+    }
+}
+
+/// `30584/tcp`; with the address where it is not any.
+fn port(socket: &Socket) -> String {
+    let port = format!("{}/{}", socket.port, socket.proto);
+    if socket.addr.is_unspecified() {
+        port
+    } else {
+        format!("{}/{}", words::socket(socket), socket.proto)
+    }
+}
+
+/// `python3 (pod default/web-0)`, `nginx (4 sockets)`.
+fn holder(scan: &Scan, sockets: &[&Socket]) -> String {
+    let held: BTreeSet<String> = sockets
+        .iter()
+        .map(|socket| words::held_by(socket, scan.names))
+        .collect();
+    let text = held.into_iter().collect::<Vec<_>>().join(", ");
+    match sockets.len() {
+        1 => text,
+        sockets => format!("{text}, {sockets} sockets"),
+    }
+}
+
+/// How packets of a kind fare, in a word or two.
+fn cell(scan: &Scan, listener: &Listener, kind: From) -> String {
+    let Some(worst) = listener.fate(kind) else {
+        return if listener.heard.is_empty() {
+            "not here".to_owned()
+        } else {
+            "–".to_owned()
+        };
+    };
+    let bad = || ends(listener, kind).filter(|(_, fate)| *fate == worst);
+    let words: BTreeSet<String> = bad().map(|(outcome, fate)| end(outcome, fate)).collect();
+    let server = only_server(scan, bad().map(|(outcome, _)| outcome));
+    let text = match (words.len(), server.filter(|_| worst == Fate::Lost)) {
+        (1, Some(server)) => server,
+        (1, None) => words.into_iter().next().unwrap_or_default(),
+        (count, _) => format!("{count} ends"),
+    };
+    if ends(listener, kind).all(|(_, fate)| fate == worst) {
+        text
+    } else {
+        format!("part {text}")
+    }
+}
+
+/// Every end of packets of a kind.
+fn ends<'l>(listener: &'l Listener, kind: From) -> impl Iterator<Item = (&'l Outcome, Fate)> {
+    let ends = listener
+        .heard
+        .iter()
+        .flat_map(move |heard| heard.of_kind(kind));
+    ends.map(|(_, outcome, fate)| (outcome, fate))
+}
+
+/// `ok`, `blocked`, `REFUSED`, `→ shop/web:http`.
+fn end(outcome: &Outcome, fate: Fate) -> String {
+    let is_own = outcome.service.is_none() || fate != Fate::Arrives;
+    let word = words::verdict(outcome.verdict).to_owned();
+    match (fate, outcome.verdict, &outcome.service) {
+        (Fate::Arrives, ..) if is_own => "ok".to_owned(),
+        (Fate::Arrives, ..) => "Service".to_owned(),
+        (Fate::Blocked, ..) => "blocked".to_owned(),
+        (_, Verdict::Delivered | Verdict::Forwarded, Some(service)) => {
+            format!("→ {}", escape::terminal(&service.to_string()))
+        }
+        (_, Verdict::Delivered, None) => match &outcome.server {
+            Some(server) => format!("→ {}", words::server_name(server)),
+            None => word,
+        },
+        (_, Verdict::Forwarded, None) => outcome.to.map_or(word, |to| format!("→ {to}")),
+        _ => word,
+    }
+}
+
+/// The one server that all of these lead to, if it is one.
+fn only_server<'l>(scan: &Scan, ends: impl Iterator<Item = &'l Outcome>) -> Option<String> {
+    let server = |outcome: &Outcome| match (outcome.verdict, &outcome.server) {
+        (Verdict::Delivered, Some(server)) if server.reached => {
+            Some(format!("→ {}", words::server_name(server)))
+        }
+        (Verdict::Forwarded, _) => outcome.to.map(|to| match (scan.pod_at)(to) {
+            Some(pod) => format!("→ pod {}", escape::terminal(&pod)),
+            None => format!("→ {to}"),
+        }),
+        _ => None,
+    };
+    let servers: BTreeSet<Option<String>> = ends.map(server).collect();
+    let mut servers = servers.into_iter();
+    servers
+        .next()
+        .flatten()
+        .filter(|_| servers.next().is_none())
+}
+
+/// Which packets fare how, for kinds of source that are not all alike: in words, and where
+/// from, with the addresses they are for.
+fn parts(scan: &Scan, listener: &Listener) -> Vec<String> {
+    let mut said = Vec::new();
+    for kind in KINDS {
+        let words: BTreeSet<String> = ends(listener, kind)
+            .map(|(outcome, fate)| end(outcome, fate))
+            .collect();
+        if words.len() < 2 {
+            continue;
+        }
+        let mut parts: Vec<(String, Vec<IpAddr>)> = Vec::new();
+        for heard in &listener.heard {
+            for part in parts_of(scan, heard, kind) {
+                match parts.iter_mut().find(|(known, _)| *known == part) {
+                    Some((_, addrs)) => addrs.extend(&heard.addrs),
+                    None => parts.push((part, heard.addrs.clone())),
+                }
+            }
+        }
+        let all: usize = listener.heard.iter().map(|heard| heard.addrs.len()).sum();
+        said.extend(parts.into_iter().map(|(part, addrs)| {
+            if addrs.len() == all {
+                part
+            } else {
+                format!("{part} to {}", addresses(&addrs))
+            }
+        }));
+    }
+    said
+}
+
+/// The ends of packets of a kind to one target, those that arrive left out.
+fn parts_of(scan: &Scan, heard: &Heard, kind: From) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    let answers = heard.answers.iter().zip(&heard.fates).enumerate();
+    for (i, (answer, fates)) in answers.filter(|(_, (answer, _))| answer.from == kind) {
+        if fates.iter().all(|fate| *fate == Fate::Arrives) {
+            continue;
+        }
+        let text = shares(answer, fates);
+        match groups.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, members)) => members.push(i),
+            None => groups.push((text, vec![i])),
+        }
+    }
+    let story = scan.story(heard);
+    let told = groups.into_iter().map(|(text, answers)| {
+        let label = groups::label(&story, &Group { answers });
+        format!("{text} {label}")
+    });
+    told.collect()
+}
+
+/// The ends of one answer, with their shares where there are several.
+fn shares(answer: &Answer, fates: &[Fate]) -> String {
+    let mut ends: Vec<(String, Option<f64>)> = Vec::new();
+    for (outcome, fate) in answer.outcomes.iter().zip(fates) {
+        let text = end(outcome, *fate);
+        match ends.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, share)) => *share = share.zip(outcome.share).map(|(a, b)| a + b),
+            None => ends.push((text, outcome.share)),
+        }
+    }
+    let is_one = ends.len() == 1;
+    let words = ends.into_iter().map(|(text, share)| match share {
+        _ if is_one => text,
+        share => format!("{}{text}", share_words(share)),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn addresses(addrs: &[IpAddr]) -> String {
+    let mut named: Vec<String> = addrs.iter().take(NAMED).map(ToString::to_string).collect();
+    if addrs.len() > NAMED {
+        named.push(format!("{} more", addrs.len() - NAMED));
+    }
+    words::listed(&named, "and")
+}
+
+/// The question that tells the whole story: about the worst target.
+fn ask(listener: &Listener) -> Option<String> {
+    let worst = |heard: &&Heard| heard.fates.iter().flatten().max().copied();
+    let heard = listener.heard.iter().rev().max_by_key(worst)?;
+    let proto = match heard.question.proto {
+        Proto::TCP => String::new(),
+        Proto::UDP => " --udp".to_owned(),
+        proto => format!(" --proto {proto}"),
+    };
+    Some(format!("berth why {}{proto}", heard.question.to))
+}
+
+fn draw(paper: &mut Paper, rows: &[&Row], width: usize) {
+    if rows.is_empty() {
+        return;
+    }
+    let titles = [
+        "PORT",
+        "HELD BY",
+        "FROM OUTSIDE",
+        "FROM PODS",
+        "FROM THIS HOST",
+    ];
+    let columns = |text: &str| text.chars().count();
+    let texts = |row: &Row| {
+        let [outside, pods, here] = row.cells.each_ref().map(|(text, _)| text.clone());
+        [row.port.clone(), row.holder.clone(), outside, pods, here]
+    };
+    let table: Vec<[String; 5]> = rows.iter().map(|row| texts(row)).collect();
+    let mut widths = titles.map(columns);
+    for row in &table {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width = columns(text).max(*width);
+        }
+    }
+    fit(&mut widths, width);
+    let title = titles.each_ref().map(|title| (title.to_string(), None));
+    paper.cells(&title, &widths);
+    for (row, texts) in rows.iter().zip(table) {
+        let fates = [None, None, row.cells[0].1, row.cells[1].1, row.cells[2].1];
+        let mut index = 0;
+        let cells = texts.map(|text| {
+            let fate = fates[index];
+            index += 1;
+            (text, fate)
+        });
+        paper.cells(&cells, &widths);
+        remarks(paper, row, width);
+    }
+}
+
+/// Takes from the widest cells, behind that of the port, what is too much for a line.
+fn fit(widths: &mut [usize; 5], width: usize) {
+    loop {
+        let whole: usize = widths.iter().map(|width| width + GAP).sum();
+        let widest = widths[1..].iter_mut().max();
+        match widest.filter(|widest| whole > width && **widest > NARROWEST) {
+            Some(widest) => *widest -= 1,
+            None => return,
+        }
+    }
+}
+
+/// What stands below a row: which packets, why, and where to read on.
+fn remarks(paper: &mut Paper, row: &Row, width: usize) {
+    if row.worst.is_none_or(|fate| fate < Fate::Blocked) {
+        return;
+    }
+    let indent = 6;
+    let room = width.saturating_sub(indent).max(24);
+    let mut lines: Vec<String> = row.parts.iter().flat_map(|part| wrap(part, room)).collect();
+    for (title, code) in &row.causes {
+        lines.extend(wrap(&format!("{title} [{code}]"), room));
+    }
+    lines.extend(row.ask.clone().filter(|_| row.worst > Some(Fate::Blocked)));
+    for line in lines {
+        paper.dim(&format!("{:indent$}{line}", ""));
+    }
+}
