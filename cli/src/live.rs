@@ -55,7 +55,8 @@ impl Bar {
                 old.finish_and_clear();
             }
             let bar = ProgressBar::new(0).with_style(style());
-            *shown = Some((progress.what, bar.with_message(progress.what)));
+            let message = format!("reading {}", progress.what);
+            *shown = Some((progress.what, bar.with_message(message)));
         }
         if let Some((_, bar)) = shown.as_ref() {
             bar.set_length(progress.total as u64);
@@ -72,7 +73,7 @@ impl Bar {
     }
 }
 
-fn style() -> ProgressStyle {
-    let template = "reading {msg}: {pos} of {len} {wide_bar}";
+pub(crate) fn style() -> ProgressStyle {
+    let template = "{msg}: {pos} of {len} {wide_bar}";
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

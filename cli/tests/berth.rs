@@ -46,6 +46,7 @@ fn help_is_as_reviewed() {
     for (name, words) in [
         ("berth.txt", vec!["--help"]),
         ("why.txt", vec!["why", "--help"]),
+        ("scan.txt", vec!["scan", "--help"]),
         ("snapshot.txt", vec!["snapshot", "--help"]),
         ("explain.txt", vec!["explain", "--help"]),
     ] {

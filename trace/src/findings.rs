@@ -20,7 +20,7 @@ mod service_without_endpoints;
 mod source_ranges_exclude_client;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use host::Host;
 use net::{Proto, ServiceName};

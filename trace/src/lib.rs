@@ -22,6 +22,7 @@ mod hook;
 mod index;
 mod ipset;
 mod journey;
+mod look;
 mod lower;
 mod nat;
 mod owner;

@@ -1,6 +1,8 @@
 //! Every port that a process of this host waits on, and what becomes of the packets for it.
 
 mod made_for;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary is nobody's library")]
 
 mod document;
+mod scan;
 mod schema;
 mod stories;
 mod world;

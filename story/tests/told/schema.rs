@@ -58,7 +58,7 @@ fn is_of(name: &str, value: &Value) -> bool {
 }
 
 /// What `now` lacks of what was `published`: fields, and values they may have.
-fn lost(published: &Value, now: &Value, at: &str) -> Vec<String> {
+pub fn lost(published: &Value, now: &Value, at: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let list = |value: &Value, name: &str| -> Vec<Value> {
         match &value[name] {

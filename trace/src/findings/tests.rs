@@ -13,7 +13,7 @@ use super::{FINDINGS, Finding, Names};
 use crate::question::{Origin, Question};
 
 /// kube-proxy's rules for a Service without endpoints.
-pub(super) const RULES_WITHOUT_ENDPOINTS: &str = "*filter
+pub(crate) const RULES_WITHOUT_ENDPOINTS: &str = "*filter
 :INPUT ACCEPT
 :FORWARD ACCEPT
 :OUTPUT ACCEPT
@@ -28,7 +28,7 @@ COMMIT
 ";
 
 /// Its rules for a Service with two.
-pub(super) const RULES_WITH_ENDPOINTS: &str = "*nat
+pub(crate) const RULES_WITH_ENDPOINTS: &str = "*nat
 :PREROUTING ACCEPT
 :OUTPUT ACCEPT
 :POSTROUTING ACCEPT
@@ -116,15 +116,15 @@ COMMIT
 ";
 
 /// A host with eth0 at 192.168.77.1/24, and what others know of its Services.
-pub(super) struct World {
-    pub(super) host: Host,
+pub(crate) struct World {
+    pub(crate) host: Host,
     pub(super) ready: Option<usize>,
     pub(super) free: Option<u16>,
     pub(super) index: Option<usize>,
 }
 
 impl World {
-    pub(super) fn of(rules: &str, listeners: &[&str]) -> Self {
+    pub(crate) fn of(rules: &str, listeners: &[&str]) -> Self {
         let mut host = Host {
             links: vec![Link::named(1, "lo"), Link::named(2, "eth0")],
             ..Host::default()

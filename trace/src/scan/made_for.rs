@@ -15,16 +15,14 @@ pub(super) fn port(tracer: &mut Tracer<'_>, question: &Question, outcome: &Outco
     let Some(last) = last.or_else(|| steps.iter().rposition(leads_away)) else {
         return false;
     };
-    let mut rules = callers(tracer, &steps[..last]);
-    rules.extend(steps[last].rule.clone());
-    rules.iter().any(|at| {
+    callers(tracer, &steps[..=last]).iter().any(|at| {
         let rules = tracer.rules(question, at);
         let found = rules.rules.iter().find(|rule| Some(rule.index) == at.rule);
         found.is_some_and(|rule| index::names_port(rule, question.to.port))
     })
 }
 
-/// The rules whose calls had not returned where the steps end.
+/// The rule of the last step, and those whose calls had not returned there.
 fn callers(tracer: &Tracer<'_>, steps: &[Step]) -> Vec<RuleRef> {
     let mut open: Vec<(&RuleRef, &str)> = Vec::new();
     for step in steps {
@@ -38,9 +36,12 @@ fn callers(tracer: &Tracer<'_>, steps: &[Step]) -> Vec<RuleRef> {
         {
             let _ = open.pop();
         }
-        if let Did::Jump { chain } | Did::Goto { chain } = &step.did {
-            open.push((at, chain));
-        }
+        // A rule that calls nothing is left by the next, whatever that is.
+        let called = match &step.did {
+            Did::Jump { chain } | Did::Goto { chain } => chain,
+            _ => "",
+        };
+        open.push((at, called));
     }
     open.into_iter().map(|(at, _)| at.clone()).collect()
 }
