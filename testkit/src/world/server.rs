@@ -159,17 +159,18 @@ impl Server {
         loop {
             match sockets::receive(&self.fd) {
                 Ok((text, source, to)) => {
+                    // Another server's answer that was led here is none to answer: it would go
+                    // back and forth for ever.
+                    let Ok(client) = text.parse() else { continue };
                     let is_connected = matches!(self.bound, Bound::ConnectedTo(..));
                     // Its loss is what the client sees.
                     let _ = sockets::answer(&self.fd, "answer", to, source, is_connected);
-                    if let Ok(client) = text.parse() {
-                        let arrival = self.arrival(
-                            sockets::plain_ip(to),
-                            self.port,
-                            sockets::plain_ip(source.ip()),
-                        );
-                        arrivals.push((client, arrival));
-                    }
+                    let arrival = self.arrival(
+                        sockets::plain_ip(to),
+                        self.port,
+                        sockets::plain_ip(source.ip()),
+                    );
+                    arrivals.push((client, arrival));
                 }
                 Err(Errno::EAGAIN) => return,
                 // An error that an answer met on its way: the next call goes on.
