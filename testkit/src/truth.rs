@@ -7,6 +7,7 @@
 pub mod agree;
 pub mod campaign;
 pub mod case;
+pub mod corners;
 pub mod coverage;
 pub mod foretell;
 pub mod generate;

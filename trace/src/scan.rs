@@ -215,10 +215,18 @@ fn hear(
 /// sources they end alike. A local client's address goes with the one it sends to.
 fn fares_alike(heard: &Heard, answers: &[Answer], addr: IpAddr) -> bool {
     let asked = heard.question.to;
+    let own = Endpoint {
+        addr,
+        port: asked.port,
+    };
     let is_same_end = |a: &Outcome, b: &Outcome| {
-        let own =
-            b.to.is_some_and(|to| (to.addr, to.port) == (addr, asked.port));
-        a.ends_like(b) && (a.to == b.to || (a.to == Some(asked) && own))
+        let to = match (a.to == Some(asked), b.to == Some(own)) {
+            (true, true) => true,
+            (false, false) => a.to == b.to,
+            _ => false,
+        };
+        to && a.ends_like(b)
+            && (a.seen_source, a.masquerade, &a.oif) == (b.seen_source, b.masquerade, &b.oif)
     };
     let is_same = |a: &Answer, b: &Answer| {
         (a.from, &a.iif) == (b.from, &b.iif)

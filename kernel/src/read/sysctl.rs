@@ -38,6 +38,7 @@ const SETTINGS: &[&str] = &[
     "ipv6/conf/*/disable_ipv6",
     "ipv6/conf/*/forwarding",
     "ipv6/fib_multipath_hash_policy",
+    "ipv6/icmp/error_anycast_as_unicast",
     "ipv6/ip_nonlocal_bind",
     "netfilter/nf_conntrack_acct",
     "netfilter/nf_conntrack_count",

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use net::Endpoint;
-use trace::{Answer, Cause, Client, Did, Outcome, Verdict};
+use trace::{Answer, Cause, Client, Did, Outcome, Step, Verdict};
 
 use super::spec::HostSpec;
 use crate::world::{
@@ -142,28 +142,29 @@ fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
             None => Expected::Unknown,
         },
         Client::WhateverAnswers => match (outcome.to, &outcome.oif) {
-            (Some(to), Some(oif)) => beyond(to, oif, source(outcome, packet)),
+            (Some(to), Some(oif)) => beyond(to, oif, packet, source(outcome, packet)),
             _ => Expected::Unknown,
         },
         Client::Silent if packet.transport == Transport::Tcp => match left(outcome, packet) {
             // Whether there is a handshake at all is for the machine beyond.
-            Some((to, oif)) => match beyond(to, &oif, source(outcome, packet)) {
+            Some((to, oif)) => match beyond(to, &oif, packet, source(outcome, packet)) {
                 Expected::Connected { .. } => Expected::Silent,
                 other => other,
             },
             None => Expected::Silent,
         },
         Client::Silent => Expected::Nothing(None),
-        Client::Timeout if refuses_beyond(outcome, packet) => Expected::RefusedBeyond,
-        Client::Timeout => Expected::Nothing(match outcome.cause {
-            // The kernel's own answers are lost too, to requests that arrive nowhere.
-            Cause::AnswerLost(_) => outcome
-                .server
-                .as_ref()
-                .is_some_and(|server| server.reached)
-                .then_some(true),
-            _ => Some(false),
-        }),
+        Client::Timeout => {
+            refused_beyond(outcome, packet).unwrap_or(Expected::Nothing(match outcome.cause {
+                // The kernel's own answers are lost too, to requests that arrive nowhere.
+                Cause::AnswerLost(_) => outcome
+                    .server
+                    .as_ref()
+                    .is_some_and(|server| server.reached)
+                    .then_some(true),
+                _ => Some(false),
+            }))
+        }
         Client::Errno(name) => Expected::Errno(name.to_owned()),
         Client::Unknown => Expected::Unknown,
     }
@@ -171,7 +172,10 @@ fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
 
 /// Whether the answer leaves the node for another namespace than the client's.
 fn answer_goes_astray(outcome: &Outcome, packet: &Packet) -> bool {
-    let answer = &outcome.steps[outcome.request.min(outcome.steps.len())..];
+    let after = &outcome.steps[outcome.request.min(outcome.steps.len())..];
+    // What a rule says to the answer goes to the server, and so does what the client says to it.
+    let is_answer = |step: &&Step| !matches!(step.did, Did::Reject(_) | Did::AckStarts);
+    let answer: Vec<&Step> = after.iter().take_while(is_answer).collect();
     let by = answer.iter().rev().find_map(|step| match &step.did {
         Did::Leaves { oif } => LINKS.iter().find(|side| side.node_link == oif),
         _ => None,
@@ -207,17 +211,17 @@ fn left(outcome: &Outcome, packet: &Packet) -> Option<(Endpoint, String)> {
     Some((to, oif?))
 }
 
-/// Whether the request reaches a machine that refuses it: a reset or an error, not the answer
-/// that was foretold to be lost.
-fn refuses_beyond(outcome: &Outcome, packet: &Packet) -> bool {
-    matches!(outcome.cause, Cause::AnswerLost(_))
-        && left(outcome, packet).is_some_and(|(to, oif)| {
-            beyond(to, &oif, source(outcome, packet)) == Expected::RefusedBeyond
-        })
+/// What a machine beyond makes of a request that it may refuse: a reset or an error is not the
+/// answer that was foretold to be lost.
+fn refused_beyond(outcome: &Outcome, packet: &Packet) -> Option<Expected> {
+    let is_answer = matches!(outcome.cause, Cause::AnswerLost(_));
+    let (to, oif) = left(outcome, packet).filter(|_| is_answer)?;
+    let beyond = beyond(to, &oif, packet, source(outcome, packet));
+    matches!(beyond, Expected::RefusedBeyond | Expected::Any).then_some(beyond)
 }
 
 /// What becomes of a packet that leaves the node.
-fn beyond(to: Endpoint, oif: &str, source: Option<IpAddr>) -> Expected {
+fn beyond(to: Endpoint, oif: &str, packet: &Packet, source: Option<IpAddr>) -> Expected {
     let Some(home) = home_side(to.addr) else {
         return Expected::Nothing(Some(false));
     };
@@ -232,7 +236,10 @@ fn beyond(to: Endpoint, oif: &str, source: Option<IpAddr>) -> Expected {
             Expected::Nothing(Some(false))
         };
     }
-    let own = |source: IpAddr| owner_of(source) == Some(home.place) || source.is_loopback();
+    let own = |source: IpAddr| {
+        let is_client = packet.place == home.place && packet.src == Some(source);
+        owner_of(source) == Some(home.place) || source.is_loopback() || is_client
+    };
     if source.is_some_and(own) {
         return Expected::Nothing(None);
     }

@@ -43,9 +43,14 @@ pub fn question(packet: &Packet) -> Question {
         sport: Some(packet.sport),
         mac: side.map(|side| mac_of(side, true)),
         user: (packet.uid, 0),
-        pod_ranges: ["10.2.0.0/16", "fd21::/64", "fd22::/64"]
-            .map(|text| text.parse::<Prefix>().expect("these are prefixes"))
-            .to_vec(),
+        pod_ranges: pod_ranges(),
         ..Question::about(proto, to)
     }
+}
+
+/// The addresses of pods.
+pub fn pod_ranges() -> Vec<Prefix> {
+    ["10.2.0.0/16", "fd21::/64", "fd22::/64"]
+        .map(|text| text.parse().expect("these are prefixes"))
+        .to_vec()
 }

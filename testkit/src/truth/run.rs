@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use host::Host;
 use trace::{Answer, Cause, Outcome};
 
 use super::agree::{Agreement, agrees, is_about};
+use super::corners::corners;
 use super::coverage::{self, Coverage};
 use super::foretell::foretell;
 use super::spec::HostSpec;
@@ -74,6 +76,10 @@ impl Tried {
     }
 }
 
+/// What a packet must bear out: the answer to a question about it alone, or the answer of a
+/// scan for a whole region that it lies at the edge of.
+type Foretold = (Packet, Result<Vec<Answer>, String>);
+
 /// Tries a host. A packet that does not agree is sent again, alone, over a host built anew and
 /// with more patience: so a busy machine makes no wrong answers, and neither do the limits
 /// that the kernel puts on errors of its own (inet_peer_xrlim_allow).
@@ -82,16 +88,18 @@ impl Tried {
 /// Where the host cannot be built or read.
 pub fn host(spec: &HostSpec) -> Result<Report, WorldError> {
     let mut report = once(spec, QUICK)?;
-    for (at, tried) in report.tried.iter_mut().enumerate() {
+    for tried in &mut report.tried {
         if !matches!(tried.agreement, Agreement::Wrong(_)) {
             continue;
         }
         report.again = true;
         let alone = HostSpec {
-            packets: vec![spec.packets[at].clone()],
+            packets: vec![tried.packet.clone()],
             ..spec.clone()
         };
-        if let Some(second) = once(&alone, THOROUGH)?.tried.pop() {
+        // What was foretold stays: a region's answer is not that to a question of its own.
+        let foretold = |_: &Host| vec![(tried.packet.clone(), tried.answers.clone())];
+        if let Some(second) = fly(&alone, THOROUGH, foretold)?.tried.pop() {
             *tried = second;
         }
     }
@@ -111,6 +119,22 @@ pub fn quick(spec: &HostSpec) -> Result<Report, WorldError> {
 /// # Errors
 /// Where the host cannot be built or read.
 pub fn once(spec: &HostSpec, patience: Patience) -> Result<Report, WorldError> {
+    fly(spec, patience, |host| {
+        let packets = spec
+            .packets
+            .iter()
+            .map(|packet| (packet.clone(), foretell(host, packet)));
+        let corners = corners(host, spec.seed).into_iter();
+        packets.chain(corners).collect()
+    })
+}
+
+/// Builds a host and sends what is foretold for it once it is read.
+fn fly(
+    spec: &HostSpec,
+    patience: Patience,
+    foretell: impl FnOnce(&Host) -> Vec<Foretold>,
+) -> Result<Report, WorldError> {
     let world = World::new()?;
     world.configure(spec)?;
     let mut servers = world.serve(&spec.listeners)?;
@@ -118,19 +142,15 @@ pub fn once(spec: &HostSpec, patience: Patience) -> Result<Report, WorldError> {
     let dump = kernel::read(&kernel::ReadOptions::default())
         .map_err(|error| WorldError::system("read the host")(std::io::Error::other(error)))?;
     let host = host::wire::host(&dump);
-    let foretold: Vec<_> = spec
-        .packets
-        .iter()
-        .map(|packet| foretell(&host, packet))
-        .collect();
-    let observed = world.fly(&mut servers, &spec.packets, patience)?;
+    let foretold = foretell(&host);
+    let packets: Vec<Packet> = foretold.iter().map(|(packet, _)| packet.clone()).collect();
+    world.settle_clients(&packets)?;
+    let observed = world.fly(&mut servers, &packets, patience)?;
     let coverage = coverage::read(spec)?;
-    let tried: Vec<Tried> = spec
-        .packets
-        .iter()
+    let tried: Vec<Tried> = foretold
+        .into_iter()
         .zip(observed)
-        .zip(foretold)
-        .map(|((packet, observed), answers)| compare(spec, packet, observed, answers))
+        .map(|((packet, answers), observed)| compare(spec, &packet, observed, answers))
         .collect();
     let tried = tried.iter().map(|one| excuse(one, &tried)).collect();
     Ok(Report {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 
 use super::layout::{LINKS, Place, Side, mac_of, peer_addrs};
+use super::packet::Packet;
 use super::space::Space;
 use super::tool::{ToolError, run};
 
@@ -119,6 +120,44 @@ impl World {
             Ok(()) | Err(WorldError::Tool(_)) => settle(),
             Err(error) => Err(error),
         }
+    }
+
+    /// Gives the senders of packets addresses that they do not have by themselves. The calling
+    /// thread is in the node afterwards.
+    ///
+    /// # Errors
+    /// Where the kernel refuses one.
+    pub fn settle_clients(&self, packets: &[Packet]) -> Result<(), WorldError> {
+        let mut neighbours = String::new();
+        for place in [Place::Client, Place::Pod1, Place::Pod2] {
+            let mut lines = String::new();
+            let of_place = packets.iter().filter(|packet| packet.place == place);
+            for (src, iif) in of_place.filter_map(|packet| packet.src.zip(packet.iif)) {
+                let Some(side) = LINKS.iter().find(|side| side.node_link == iif) else {
+                    continue;
+                };
+                if LINKS.iter().flat_map(peer_addrs).any(|addr| addr == src) {
+                    continue;
+                }
+                let more = if src.is_ipv4() { "" } else { "nodad" };
+                let _ = writeln!(lines, "addr replace {src} dev lo {more}");
+                let (link, mac) = (side.node_link, mac_text(side, true));
+                let _ = writeln!(
+                    neighbours,
+                    "neigh replace {src} lladdr {mac} dev {link} nud permanent"
+                );
+            }
+            if !lines.is_empty() {
+                self.enter(place)?;
+                ip(&lines)?;
+                settle()?;
+            }
+        }
+        self.enter(Place::Node)?;
+        if !neighbours.is_empty() {
+            ip(&neighbours)?;
+        }
+        Ok(())
     }
 
     fn node_lines(&self) -> String {

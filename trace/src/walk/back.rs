@@ -2,15 +2,20 @@
 
 use std::net::IpAddr;
 
+use host::Route;
 use net::{Family, addr_bits};
 
 use super::{Reach, Walk};
 use crate::answer::{Cause, Did, Stage};
 use crate::journey::{Landing, Landings};
 use crate::packet::{Fact, Kind, State, Way};
+use crate::ranges::Ranges;
 use crate::route::Key;
-use crate::routing::ports_of;
+use crate::routing::{ports_of, take};
 use crate::ways::Ways;
+
+/// Prefixes from this length on have no address that all their routers have.
+const ANYCAST: u8 = 127;
 
 impl Walk<'_, '_> {
     /// Routes a packet made here, over `only` this link where it says one, and sends it out.
@@ -68,13 +73,49 @@ impl Walk<'_, '_> {
         match way {
             Ok(way) => {
                 state.packet.way = Some(way);
-                landed.extend(self.eval.go_out(state));
+                let (unsent, sent) = self.unless_anycast(state);
+                landed.extend(sent.into_iter().flat_map(|state| self.eval.go_out(state)));
+                landed.extend(unsent.map(|mut state| {
+                    let cause = Cause::NotUnicast;
+                    state.note(Stage::Routing, None, Did::Stops(cause.clone()));
+                    (state, Landing::Lost { cause, hook: None })
+                }));
             }
             Err(cause) => {
                 state.note(Stage::Routing, None, Did::Stops(cause.clone()));
                 landed.push((state, Landing::Lost { cause, hook: None }));
             }
         }
+    }
+
+    /// Packets that are not sent, and the others: IPv6 sends no error to the lowest address of a
+    /// network on a link, which all its routers have (icmp.c, icmpv6_route_lookup;
+    /// ip6_route.h, ipv6_anycast_destination).
+    fn unless_anycast(&self, state: State) -> (Option<State>, Option<State>) {
+        let host = self.eval.host;
+        let as_unicast = "net.ipv6.icmp.error_anycast_as_unicast";
+        let is_error = matches!(state.packet.kind, Kind::IcmpError(..));
+        let on_link = |way: &Way| way.gateway.is_none() && !way.is_local;
+        if state.family == Family::V4
+            || !is_error
+            || !state.packet.way.as_ref().is_some_and(on_link)
+            || host.sysctls.number(as_unicast, 0) != 0
+        {
+            return (None, Some(state));
+        }
+        let on_links = host.routes.iter().filter(|route| {
+            let is_v6 = route.dst.family() == Family::V6;
+            is_v6 && route.next_hops.iter().any(|hop| hop.gateway.is_none())
+        });
+        let (wide, narrow): (Vec<&Route>, Vec<&Route>) =
+            on_links.partition(|route| route.dst.len() < ANYCAST);
+        let firsts = |routes: &[&Route]| -> Ranges {
+            let first = |route: &&Route| (route.dst.first(), route.dst.first());
+            Ranges::of(routes.iter().map(first).collect())
+        };
+        let anycast = firsts(&wide).minus(&firsts(&narrow));
+        let dst = state.packet.dst.clone();
+        take(state, &dst, &anycast)
     }
 
     /// Sends an answer made here to the client.
