@@ -7,7 +7,10 @@ mod common {
     pub(super) mod words;
 }
 
+mod address_not_here;
+mod forwarding_off;
 mod host_firewall_takes_it;
+mod host_port_before_listener;
 mod listens_on_loopback_only;
 mod listens_on_other_address;
 mod local_policy_without_endpoint;
@@ -16,6 +19,8 @@ mod nodeport_shadows_listener;
 mod nothing_listens;
 mod old_connections_survive;
 mod reply_cannot_return;
+mod reverse_path_filter;
+mod route_localnet_off;
 mod service_without_endpoints;
 mod source_ranges_exclude_client;
 
@@ -112,14 +117,19 @@ macro_rules! list {
 list! {
     nodeport_shadows_listener,
     nodeport_hijacks_listener,
+    host_port_before_listener,
     local_policy_without_endpoint,
     service_without_endpoints,
     source_ranges_exclude_client,
     host_firewall_takes_it,
+    forwarding_off,
+    reverse_path_filter,
+    route_localnet_off,
     reply_cannot_return,
     listens_on_loopback_only,
     listens_on_other_address,
     nothing_listens,
+    address_not_here,
     old_connections_survive,
 }
 

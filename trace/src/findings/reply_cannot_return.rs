@@ -114,6 +114,7 @@ fn how(sight: &Sight<'_>, lost: &Cause, decided: Option<&Step>) -> String {
         Cause::ReversePath => "comes in on an interface that its source is not reached by",
         Cause::Martian => "has an address that the kernel takes on no wire",
         Cause::ForwardingOff => "would have to be forwarded, and forwarding is off",
+        Cause::NotUnicast => "would go to an address that all routers there have",
         _ => "does not arrive",
     };
     text.to_owned()
@@ -139,6 +140,7 @@ fn advice(lost: &Cause) -> &'static str {
         Cause::NoRoute | Cause::Blackhole | Cause::Unreachable | Cause::Prohibited => {
             "give this host a route to the client"
         }
+        Cause::NotUnicast => "give the client another address than the first of its network",
         Cause::ForwardingOff => "turn on forwarding: sysctl net.ipv4.ip_forward=1",
         _ => "accept RELATED and ESTABLISHED packets ahead of what drops them",
     }

@@ -115,6 +115,14 @@ fn is_of_iptables(table: &Table) -> bool {
     }
 }
 
+/// A kernel setting as `sysctl` takes it: with slashes where a part has dots. Absent where a
+/// part would have to be quoted.
+pub(crate) fn setting(parts: &[&str]) -> Option<String> {
+    let has_dots = parts.iter().any(|part| part.contains('.'));
+    let is_safe = parts.iter().all(|part| is_plain(part));
+    is_safe.then(|| parts.join(if has_dots { "/" } else { "." }))
+}
+
 /// Whether a word is itself for a shell and no option for a program.
 pub(crate) fn is_plain(word: &str) -> bool {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "_./:-".contains(c);
