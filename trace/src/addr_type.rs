@@ -10,6 +10,8 @@ use crate::eval::Eval;
 use crate::packet::State;
 use crate::ranges::Ranges;
 use crate::route::{Found, Key, Refusal};
+use crate::routing::take;
+use crate::source::is_anycast;
 use crate::value::{Loaded, Seg};
 
 impl Eval<'_> {
@@ -113,6 +115,15 @@ impl Eval<'_> {
         for table in [255, 254] {
             for route in self.routes(Family::V6, table).iter() {
                 let block = Ranges::span(route.dst.first(), route.dst.last());
+                let lowest = if route.next_hops.iter().any(|hop| is_anycast(route, hop)) {
+                    rest.and(&Ranges::one(route.dst.first()))
+                } else {
+                    Ranges::none()
+                };
+                if kinds.contains(&4) {
+                    found = found.or(&lowest);
+                }
+                rest = rest.minus(&lowest);
                 let refused = matches!(
                     route.kind,
                     RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
@@ -209,9 +220,23 @@ impl Eval<'_> {
             addr.is_some() && own.any(|a| Some(a.addr) == addr && Some(a.link) == device)
         };
         let found = self.fib_lookup(state.clone(), &key);
-        let kind = |(state, way): &(State, Found<'_>)| {
+        // The lowest address of a network on a link is of another type than the rest.
+        let parts = found.into_iter().flat_map(|(state, way)| {
+            let lowest = match &way {
+                Found::Route(route, Some(hop)) if is_anycast(route, hop) => {
+                    Ranges::one(route.dst.first())
+                }
+                Found::Route(..) | Found::Refuses(_) | Found::Nothing => Ranges::none(),
+            };
+            let (any, others) = take(state, &dst, &lowest);
+            let any = any.map(|state| (state, way.clone(), true));
+            any.into_iter()
+                .chain(others.map(|state| (state, way, false)))
+        });
+        let kind = |(state, way, is_lowest): (State, Found<'_>, bool)| {
             let addr = state.ip(&dst);
             let kind = match way {
+                _ if is_lowest => 4,
                 Found::Nothing | Found::Refuses(Refusal::Unreachable) => 7,
                 Found::Refuses(Refusal::Blackhole) => 6,
                 Found::Refuses(Refusal::Prohibit) => 8,
@@ -221,9 +246,9 @@ impl Eval<'_> {
                 Found::Route(..) if addr.is_some_and(|addr| addr.is_multicast()) => 5,
                 Found::Route(..) => 1,
             };
-            (state.addr.clone(), kind)
+            (state.addr, kind)
         };
-        found.iter().map(kind).collect()
+        parts.map(kind).collect()
     }
 
     /// The way to an address as `fib … oif` gives it, by the client's addresses

@@ -1,5 +1,6 @@
 //! The binding that a NAT rule makes: which address, which port.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use host::Hook;
@@ -8,10 +9,11 @@ use net::{Family, addr_bits};
 use crate::answer::{Cause, Did, RuleRef, Stage};
 use crate::chain::Flow;
 use crate::eval::{Eval, Fork};
-use crate::lower::{End, Value, number};
+use crate::lower::{End, NatTo, Value, number};
 use crate::nat::is_link_local;
 use crate::packet::{Binding, Fact, State};
 use crate::ranges::Ranges;
+use crate::source::UNIVERSE;
 use crate::value::{Dim, Loaded, Seg};
 use crate::ways::Ways;
 
@@ -53,17 +55,6 @@ impl Eval<'_> {
         {
             return vec![(state, None)];
         }
-        let addrs = match end {
-            End::Redirect(_) => self.own_address(&state, hook).map(|a| Some((a, a))),
-            End::Masquerade(_) => self.masquerade_address(&state).map(|a| Some((a, a))),
-            _ => self.range(&state, to.addr.as_ref()),
-        };
-        let ports = self.range(&state, to.port.as_ref());
-        let (addrs, ports) = match (addrs, ports) {
-            (Ok(addrs), Ok(ports)) => (addrs, ports),
-            (Err(Flow::Return), _) | (_, Err(Flow::Return)) => return vec![(state, None)],
-            (Err(flow), _) | (_, Err(flow)) => return vec![(state, Some(flow))],
-        };
         let binder = Binder {
             hook,
             source,
@@ -71,10 +62,41 @@ impl Eval<'_> {
             random: to.random,
             rule,
         };
+        if masquerade {
+            let parts = self.by_masquerade(state).into_iter();
+            return parts
+                .flat_map(|(state, addr)| {
+                    let addrs = addr.map(|a| Some((addr_bits(a), addr_bits(a))));
+                    let addrs = addrs.ok_or(Flow::Drop(Cause::RuleDrops));
+                    self.bind_to(state, &binder, to, addrs)
+                })
+                .collect();
+        }
+        let addrs = match end {
+            End::Redirect(_) => self.own_address(&state, hook).map(|a| Some((a, a))),
+            _ => self.range(&state, to.addr.as_ref()),
+        };
+        self.bind_to(state, &binder, to, addrs)
+    }
+
+    /// Makes the binding to an address of these, or to what the packet has already.
+    fn bind_to(
+        &mut self,
+        state: State,
+        binder: &Binder<'_>,
+        to: &NatTo,
+        addrs: Result<Option<(u128, u128)>, Flow>,
+    ) -> Bound {
+        let ports = self.range(&state, to.port.as_ref());
+        let (addrs, ports) = match (addrs, ports) {
+            (Ok(addrs), Ok(ports)) => (addrs, ports),
+            (Err(Flow::Return), _) | (_, Err(Flow::Return)) => return vec![(state, None)],
+            (Err(flow), _) | (_, Err(flow)) => return vec![(state, Some(flow))],
+        };
         let mut bound = Bound::new();
-        for (state, addr) in self.pick_addr(state, source, addrs) {
+        for (state, addr) in self.pick_addr(state, binder.source, addrs) {
             match addr {
-                Ok(addr) => bound.extend(self.pick_port(state, &binder, &addr, ports)),
+                Ok(addr) => bound.extend(self.pick_port(state, binder, &addr, ports)),
                 Err(why) => bound.push((state, Some(Flow::Unknown(why.into())))),
             }
         }
@@ -133,21 +155,17 @@ impl Eval<'_> {
             .ok_or(Flow::Drop(Cause::RuleDrops))
     }
 
-    /// `masquerade` takes the address of the outgoing link (nf_nat_masquerade.c).
-    fn masquerade_address(&self, state: &State) -> Result<u128, Flow> {
+    /// `masquerade` takes the address of the outgoing link that goes with the gateway, or with
+    /// the destination (nf_nat_masquerade.c).
+    fn by_masquerade(&mut self, state: State) -> Ways<Option<IpAddr>> {
         let oif = state.packet.oif.unwrap_or(0);
-        let dst = state.ip(&state.packet.dst);
-        let hop = state
-            .packet
-            .way
-            .as_ref()
-            .and_then(|way| way.gateway)
-            .or(dst);
-        let found = match state.family {
-            Family::V4 => self.select_source_v4(oif, hop, 0),
-            Family::V6 => dst.and_then(|dst| self.select_source_v6(Some(oif), dst)),
-        };
-        found.map(addr_bits).ok_or(Flow::Drop(Cause::RuleDrops))
+        let gateway = state.packet.way.as_ref().and_then(|way| way.gateway);
+        if let (Family::V4, Some(gateway)) = (state.family, gateway) {
+            let source = self.select_source_v4(oif, Some(gateway), UNIVERSE);
+            return vec![(state, source)];
+        }
+        let dst = state.packet.dst.clone();
+        self.by_source(state, &dst, Some(oif), UNIVERSE)
     }
 
     /// Chooses an address of a range: the kernel hashes the client's, so each may be taken.

@@ -11,6 +11,7 @@ use net::{Endpoint, Family, Proto};
 use crate::index::Chain;
 use crate::lower;
 use crate::question::Question;
+use crate::source::Sources;
 
 /// Operations that one question may take before the answer is UNKNOWN.
 const BUDGET: u64 = 50_000_000;
@@ -56,6 +57,7 @@ pub(crate) struct Eval<'h> {
     routes: HashMap<(Family, u32), Rc<[&'h Route]>>,
     routing_rules: HashMap<Family, Rc<[RoutingRule]>>,
     sockets: Option<ByPort<'h>>,
+    sources: HashMap<(Family, Option<u32>, u8), Sources>,
     spent: u64,
 }
 
@@ -79,6 +81,7 @@ impl<'h> Eval<'h> {
             routes: HashMap::new(),
             routing_rules: HashMap::new(),
             sockets: None,
+            sources: HashMap::new(),
             spent: 0,
         }
     }
@@ -204,6 +207,22 @@ impl<'h> Eval<'h> {
             .entry(family)
             .or_insert_with(gather)
             .clone()
+    }
+
+    /// The sources that packets out over a link get, by their destinations.
+    pub(crate) fn sources_by_destination(
+        &mut self,
+        family: Family,
+        oif: Option<u32>,
+        scope: u8,
+    ) -> Sources {
+        let key = (family, oif, scope);
+        if let Some(known) = self.sources.get(&key) {
+            return known.clone();
+        }
+        let found = self.find_sources(family, oif, scope);
+        self.sources.insert(key, found.clone());
+        found
     }
 
     /// The sockets of a protocol on a port, in the host's order.

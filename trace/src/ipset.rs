@@ -80,31 +80,41 @@ impl<'h> Eval<'h> {
         let mut entries: Vec<&IpSetEntry> = set.entries.iter().collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(specificity(entry)));
         let has_holes = entries.iter().any(|entry| entry.nomatch);
-        let (mut done, mut open, mut whole) = (Vec::new(), vec![state], Whole::default());
-        for entry in entries {
-            let Some(first) = open.first() else { break };
-            let Some(asked) = self.asks(first, set, entry, matched) else {
+        let mut done = Vec::new();
+        let mut open = vec![(state, 0, Whole::default())];
+        while let Some((state, next, mut whole)) = open.pop() {
+            let Some(entry) = entries.get(next) else {
+                done.extend(whole.sort(state, !matched.return_nomatch));
+                continue;
+            };
+            // What is asked of a part that was cut off is less than of the whole.
+            let Some(asked) = self.asks(&state, set, entry, matched) else {
+                open.push((state, next + 1, whole));
                 continue;
             };
             if !has_holes && asked.doubt.is_none() && whole.absorb(&asked.cuts) {
+                open.push((state, next + 1, whole));
                 continue;
             }
             let holds = entry.nomatch == matched.return_nomatch;
             let mut covered = Vec::new();
-            open = cut_all(open, &asked.cuts, &mut covered, holds);
+            let rest = cut_all(vec![state], &asked.cuts, &mut covered, holds);
+            open.extend(
+                rest.into_iter()
+                    .map(|state| (state, next + 1, whole.clone())),
+            );
             let Some(doubt) = &asked.doubt else {
                 done.extend(covered);
                 continue;
             };
             for (state, holds) in covered {
-                let ways = self.fork(state, doubt);
-                open.extend(sift(ways, &mut done, |found| *found != holds));
+                let ways = self.fork(state, doubt).into_iter();
+                let (hits, misses): (Vec<_>, Vec<_>) = ways.partition(|(_, found)| *found);
+                done.extend(hits.into_iter().map(|(state, _)| (state, holds)));
+                let misses = misses.into_iter();
+                open.extend(misses.map(|(state, _)| (state, next + 1, whole.clone())));
             }
         }
-        for (dim, ranges) in whole.into_ranges() {
-            open = cut_all(open, &vec![(dim, ranges)], &mut done, true);
-        }
-        done.extend(open.into_iter().map(|state| (state, false)));
         done
     }
 
@@ -192,7 +202,7 @@ struct Asked {
 }
 
 /// Entries that ask for one thing only, gathered into one set.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Whole {
     addrs: Vec<(u128, u128)>,
     ports: Vec<(u128, u128)>,
@@ -211,11 +221,16 @@ impl Whole {
         true
     }
 
-    fn into_ranges(self) -> [(Dim, Ranges); 2] {
-        [
-            (Dim::Addr, Ranges::of(self.addrs)),
-            (Dim::Port, Ranges::of(self.ports)),
-        ]
+    /// The packets of a state: for those that one of the entries covers the test `holds`.
+    fn sort(self, state: State, holds: bool) -> Vec<(State, bool)> {
+        let (mut done, mut open) = (Vec::new(), vec![state]);
+        for (dim, ranges) in [(Dim::Addr, self.addrs), (Dim::Port, self.ports)] {
+            if !ranges.is_empty() {
+                open = cut_all(open, &vec![(dim, Ranges::of(ranges))], &mut done, holds);
+            }
+        }
+        done.extend(open.into_iter().map(|state| (state, false)));
+        done
     }
 }
 

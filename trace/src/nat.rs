@@ -44,8 +44,11 @@ impl Eval<'_> {
                 conn.replied = true;
                 Tracking::Established
             }
+            // An answer that conntrack has not seen leaves the connection in SYN_SENT, where an
+            // ACK of the client's is out of place (nf_conntrack_proto_tcp.c, tcp_conntracks).
+            (Some(conn), Kind::Ack) if !conn.replied => Tracking::Invalid,
             (Some(conn), Kind::Ack) => {
-                conn.assured = conn.replied;
+                conn.assured = true;
                 Tracking::Established
             }
             (Some(_), Kind::First) => Tracking::New,

@@ -3,6 +3,7 @@
 
 mod back;
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use host::Hook;
@@ -18,6 +19,7 @@ use crate::eval::Eval;
 use crate::journey::Landing;
 use crate::packet::{Fact, Kind, State, Tracking, User, Way};
 use crate::routing::{is_in_send, is_strict};
+use crate::source::UNIVERSE;
 
 /// Where an answer ends up.
 enum Reach {
@@ -139,8 +141,9 @@ impl Walk<'_, '_> {
 
     /// Sends the error to the client, and says what it makes of it.
     fn refuse(&mut self, state: State, tracking: Tracking, refused: &Refused) {
-        let answer = self.error_packet(state, refused, tracking);
-        for (state, reach) in self.send_back(answer, refused.device) {
+        let answers = self.error_packets(state, refused, tracking).into_iter();
+        let sent = answers.flat_map(|answer| self.send_back(answer, refused.device));
+        for (state, reach) in sent.collect::<Vec<_>>() {
             let mut end = match reach {
                 Reach::Arrives => {
                     let (verdict, client) = errno::seen(refused.with, refused.proto);
@@ -157,8 +160,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A reset or an ICMP error about the packet of a state.
-    fn error_packet(&self, state: State, refused: &Refused, tracking: Tracking) -> State {
+    /// A reset or an ICMP error about the packets of a state; those from several sources apart.
+    fn error_packets(&mut self, state: State, refused: &Refused, tracking: Tracking) -> Vec<State> {
         let with = refused.with;
         let kind = match with {
             RejectWith::TcpReset => Kind::Reset,
@@ -170,7 +173,7 @@ impl Walk<'_, '_> {
         answer.tracking = tracking;
         answer.packet.user = User::Nobody;
         if with == RejectWith::TcpReset {
-            return answer;
+            return vec![answer];
         }
         let is_v4 = answer.family == Family::V4;
         answer.packet.proto = if is_v4 { Proto::ICMP } else { Proto::ICMP6 };
@@ -183,25 +186,23 @@ impl Walk<'_, '_> {
         // A packet that was not routed yet counts as not for this host (nf_reject_ipv4.c,
         // nf_reject_fill_skb_dst).
         let own = own && !(is_v4 && refused.unrouted);
-        if !own {
-            answer.packet.src = self.error_source(&answer, iif);
+        if own {
+            return vec![answer];
         }
-        answer
-    }
-
-    /// IPv6 takes an address of the link that the packet came in on (icmp.c, icmp6_send); IPv4
-    /// the one that the way back gives.
-    fn error_source(&self, answer: &State, iif: Option<u32>) -> Fact {
-        let dst = answer.ip(&answer.packet.dst).or_else(|| {
-            let first = answer.addr.as_slice().first();
-            first.map(|&(first, _)| net::addr_of(answer.family, first))
-        });
-        let iif = iif.filter(|link| answer.family == Family::V6 && *link != self.eval.loopback());
-        let chosen = iif
-            .zip(dst)
-            .and_then(|(iif, dst)| self.eval.select_source_v6(Some(iif), dst));
-        let unknown = Fact::Unknown("the source of an ICMP error");
-        chosen.map_or(unknown, |addr| Fact::Known(addr_bits(addr)))
+        // IPv6 takes an address of the link that the packet came in on (icmp.c, icmp6_send);
+        // IPv4 the one that the way back gives.
+        let iif = iif.filter(|link| !is_v4 && *link != self.eval.loopback());
+        let dst = answer.packet.dst.clone();
+        let parts = match iif {
+            Some(iif) => self.eval.by_source(answer, &dst, Some(iif), UNIVERSE),
+            None => vec![(answer, None)],
+        };
+        let with_source = |(mut answer, source): (State, Option<IpAddr>)| {
+            let unknown = Fact::Unknown("the source of an ICMP error");
+            answer.packet.src = source.map_or(unknown, |addr| Fact::Known(addr_bits(addr)));
+            answer
+        };
+        parts.into_iter().map(with_source).collect()
     }
 
     /// At the sockets: somebody takes it, or the kernel refuses.

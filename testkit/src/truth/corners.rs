@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use host::Host;
 use net::{Proto, ServiceName};
-use trace::{Answer, Names, Outcome, Question, Region};
+use trace::{Answer, Names, Origin, Outcome, Question, Region, Verdict};
+
+use super::agree::is_about;
 
 use super::foretell::pod_ranges;
 use super::pool;
@@ -54,30 +56,49 @@ pub fn corners(host: &Host, seed: u64) -> Vec<(Packet, Result<Vec<Answer>, Strin
             dport: question.to.port,
             uid: 0,
         };
-        let answer = of_region(host, &question, &scanned, src);
-        picked.push((packet, answer.map(|answer| vec![answer])));
+        let answers = of_region(host, &question, &scanned, &packet);
+        picked.push((packet, answers));
     }
     picked
 }
 
-/// The answer for the region of a source, which must be one that the scan has as well.
+/// The answer to a question about a source alone, which must be what is said of its region:
+/// by the scan, for all source ports, and by an answer for this one.
 fn of_region(
     host: &Host,
     question: &Question,
     scanned: &Answer,
-    src: IpAddr,
-) -> Result<Answer, String> {
-    let answers = trace::answer(host, question).map_err(|error| error.to_string())?;
-    let is_it = |answer: &Answer| {
-        (answer.from, &answer.iif) == (scanned.from, &scanned.iif) && answer.region.contains(src)
+    packet: &Packet,
+) -> Result<Vec<Answer>, String> {
+    let whole = trace::answer(host, question).map_err(|error| error.to_string())?;
+    let region = whole.into_iter().find(|answer| {
+        (answer.from, &answer.iif) == (scanned.from, &scanned.iif) && is_about(answer, packet)
+    });
+    let region = region.ok_or("the scan has a region that no answer has")?;
+    let alone = Question {
+        origin: packet.src.map_or(Origin::Local, Origin::Address),
+        iif: packet.iif.map(str::to_owned),
+        ..question.clone()
     };
-    let answer = answers.into_iter().find(is_it);
-    let answer = answer.ok_or("the scan has a region that no answer has")?;
+    let alone = trace::answer(host, &alone).map_err(|error| error.to_string())?;
+    let is_unknown = |answer: &Answer| {
+        let mut outcomes = answer.outcomes.iter();
+        outcomes.any(|outcome| outcome.verdict == Verdict::Unknown)
+    };
+    if is_unknown(&region) {
+        return Ok(vec![region]);
+    }
+    let sees = |o: &Outcome| (o.verdict, o.client, o.to, o.seen_source);
+    let said = |o: &Outcome| region.outcomes.iter().any(|other| sees(other) == sees(o));
+    let all = alone.iter().flat_map(|answer| &answer.outcomes);
+    if let Some(other) = all.clone().find(|outcome| !said(outcome)) {
+        return Err(format!("the region says otherwise than {:?}", sees(other)));
+    }
     // Which of several rules decided may go with the source port.
-    let sees = |outcome: &Outcome| (outcome.verdict, outcome.client);
-    let told = |outcome: &Outcome| scanned.outcomes.iter().any(|o| sees(o) == sees(outcome));
-    if answer.outcomes.iter().all(told) {
-        Ok(answer)
+    let sees = |o: &Outcome| (o.verdict, o.client);
+    let said = |o: &Outcome| scanned.outcomes.iter().any(|other| sees(other) == sees(o));
+    if is_unknown(scanned) || all.clone().all(said) {
+        Ok(alone)
     } else {
         Err("the scan says otherwise of the region".to_owned())
     }

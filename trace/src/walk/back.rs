@@ -2,20 +2,16 @@
 
 use std::net::IpAddr;
 
-use host::Route;
 use net::{Family, addr_bits};
 
 use super::{Reach, Walk};
 use crate::answer::{Cause, Did, Stage};
 use crate::journey::{Landing, Landings};
 use crate::packet::{Fact, Kind, State, Way};
-use crate::ranges::Ranges;
 use crate::route::Key;
 use crate::routing::{ports_of, take};
+use crate::source::{ON_LINK, UNIVERSE};
 use crate::ways::Ways;
-
-/// Prefixes from this length on have no address that all their routers have.
-const ANYCAST: u8 = 127;
 
 impl Walk<'_, '_> {
     /// Routes a packet made here, over `only` this link where it says one, and sends it out.
@@ -36,15 +32,12 @@ impl Walk<'_, '_> {
         };
         let mut landed = Vec::new();
         for (state, way) in self.eval.route_out(state, &key) {
-            let ways = match (&state.packet.src, &way) {
-                (Fact::Unknown(_), Ok(chosen)) => {
-                    let source = chosen.source;
-                    vec![(with_source(state, source), way)]
+            let ways = match (&state.packet.src, way) {
+                (Fact::Unknown(_), Ok(chosen)) => self.with_sources(state, &key.dst, &chosen),
+                (Fact::Unknown(_), Err(cause)) if state.family == Family::V6 => {
+                    self.ask_again(state, &key, &cause)
                 }
-                (Fact::Unknown(_), Err(_)) if state.family == Family::V6 => {
-                    self.ask_again(state, &key, way)
-                }
-                _ => vec![(state, way)],
+                (_, way) => vec![(state, way)],
             };
             for (state, way) in ways {
                 self.set_out(state, way, &mut landed);
@@ -53,20 +46,35 @@ impl Walk<'_, '_> {
         landed
     }
 
+    /// The source that a way gives packets which have none yet.
+    fn with_sources(&mut self, state: State, dst: &Fact, way: &Way) -> Ways<Routed> {
+        let sources = match way.source {
+            Some(source) => vec![(state, Some(source))],
+            None => self.eval.by_source(state, dst, Some(way.oif), ON_LINK),
+        };
+        let sources = sources.into_iter();
+        sources
+            .map(|(state, source)| (with_source(state, source), Ok(way.clone())))
+            .collect()
+    }
+
     /// IPv6 picks a source where there is no way without one, and asks again with it
     /// (ip6_output.c, ip6_dst_lookup_tail).
-    fn ask_again(&mut self, state: State, key: &Key, way: Routed) -> Ways<Routed> {
-        let dst = state.ip(&state.packet.dst);
-        let source = dst.and_then(|dst| self.eval.select_source_v6(None, dst));
-        let Some(source) = source else {
-            return vec![(state, way)];
-        };
-        let state = with_source(state, Some(source));
-        let key = Key {
-            src: Some(state.packet.src.clone()),
-            ..key.clone()
-        };
-        self.eval.route_out(state, &key)
+    fn ask_again(&mut self, state: State, key: &Key, cause: &Cause) -> Ways<Routed> {
+        let mut ways = Vec::new();
+        for (state, source) in self.eval.by_source(state, &key.dst, None, UNIVERSE) {
+            if source.is_none() {
+                ways.push((state, Err(cause.clone())));
+                continue;
+            }
+            let state = with_source(state, source);
+            let key = Key {
+                src: Some(state.packet.src.clone()),
+                ..key.clone()
+            };
+            ways.extend(self.eval.route_out(state, &key));
+        }
+        ways
     }
 
     fn set_out(&mut self, mut state: State, way: Routed, landed: &mut Landings) {
@@ -103,17 +111,7 @@ impl Walk<'_, '_> {
         {
             return (None, Some(state));
         }
-        let on_links = host.routes.iter().filter(|route| {
-            let is_v6 = route.dst.family() == Family::V6;
-            is_v6 && route.next_hops.iter().any(|hop| hop.gateway.is_none())
-        });
-        let (wide, narrow): (Vec<&Route>, Vec<&Route>) =
-            on_links.partition(|route| route.dst.len() < ANYCAST);
-        let firsts = |routes: &[&Route]| -> Ranges {
-            let first = |route: &&Route| (route.dst.first(), route.dst.first());
-            Ranges::of(routes.iter().map(first).collect())
-        };
-        let anycast = firsts(&wide).minus(&firsts(&narrow));
+        let anycast = self.eval.anycast();
         let dst = state.packet.dst.clone();
         take(state, &dst, &anycast)
     }
