@@ -3,6 +3,7 @@
 //! All subjects of a bench take turns, round by round, so that a busy machine burdens them
 //! alike. Read the ratios; times are those of this machine.
 
+mod generate;
 mod measure;
 mod table;
 mod wait;
@@ -26,6 +27,9 @@ const NFT: &str = "testkit/data/kube-proxy-1.36-5000-services.nft.gz";
 
 /// Bench names behind this word run at once, in the namespace the caller has made.
 const INSIDE: &str = "--inside";
+
+/// What a run of many listeners may differ by for reasons of the machine.
+const NOISE: Duration = Duration::from_millis(50);
 
 /// The network of a namespace that rules are loaded into.
 const NETWORK: [&str; 6] = [
@@ -55,6 +59,54 @@ const BENCHES: &[Bench] = &[
                 --address 192.168.77.1/24@eth0 --listen tcp/0.0.0.0:30584=web",
             exits: PROVEN,
         }],
+    },
+    Bench {
+        name: "scan",
+        asks: "500 listeners at four addresses, 5,000 Services in iptables, rules from a file",
+        rules: IPTABLES,
+        load: None,
+        rounds: 11,
+        goal: Goal::AtMost {
+            wall: Duration::from_secs(1),
+            peak_kib: 200 * 1024,
+        },
+        subjects: &[Subject {
+            command: "{berth} scan --rules {rules} --sockets {many} \
+                --address 192.168.77.1/24@eth0 --address 10.244.0.1/24@cni0 \
+                --address 10.7.0.1/24@eth1 --address 10.8.0.1/24@eth2 \
+                --cluster-cidr 10.244.0.0/24",
+            exits: &[0],
+        }],
+    },
+    Bench {
+        name: "growth",
+        asks: "one listener and 501, 1,000 Services and 50,000 (generated), rules from a file",
+        rules: "",
+        load: None,
+        rounds: 5,
+        goal: Goal::Growth { times: 50 },
+        subjects: &[
+            Subject {
+                command: "{berth} scan --rules {small} --sockets {one} \
+                    --address 192.168.77.1/24@eth0",
+                exits: &[0],
+            },
+            Subject {
+                command: "{berth} scan --rules {small} --sockets {many} \
+                    --address 192.168.77.1/24@eth0",
+                exits: &[0],
+            },
+            Subject {
+                command: "{berth} scan --rules {large} --sockets {one} \
+                    --address 192.168.77.1/24@eth0",
+                exits: &[0],
+            },
+            Subject {
+                command: "{berth} scan --rules {large} --sockets {many} \
+                    --address 192.168.77.1/24@eth0",
+                exits: &[0],
+            },
+        ],
     },
     Bench {
         name: "iptables",
@@ -114,7 +166,7 @@ const PROVEN: &[i32] = &[1];
 struct Bench {
     name: &'static str,
     asks: &'static str,
-    /// Where the rules lie, packed.
+    /// Where the rules lie, packed; nowhere where they are generated.
     rules: &'static str,
     /// Loads them into a network namespace made for this bench. Without it there is none.
     load: Option<&'static str>,
@@ -132,6 +184,10 @@ enum Goal {
     AtMost { wall: Duration, peak_kib: u64 },
     /// Its median is below that of every peer.
     FasterThanPeers,
+    /// Of four runs, two on rules for few Services and two for so many times as many, each pair
+    /// with one listener and with more: what one listener takes stays as it is, and the rest
+    /// grows no faster than the rules.
+    Growth { times: u32 },
 }
 
 struct Subject {
@@ -152,6 +208,12 @@ struct Options {
 struct Places {
     berth: PathBuf,
     rules: PathBuf,
+    /// Rules for few Services, and for many.
+    small: PathBuf,
+    large: PathBuf,
+    /// One listener, and many.
+    one: PathBuf,
+    many: PathBuf,
     snapshot: PathBuf,
     /// What a program that failed had to say.
     stderr: PathBuf,
@@ -163,12 +225,18 @@ pub(crate) fn run(root: &Path, args: &[String]) -> anyhow::Result<ExitCode> {
     let places = places(root)?;
     if !options.inside {
         build(root)?;
+        generate::sockets(&places.one, 1)?;
+        generate::sockets(&places.many, 501)?;
     }
     let mut kept = true;
     for bench in BENCHES.iter().filter(|bench| options.wants(bench.name)) {
         let rounds = options.rounds.unwrap_or(bench.rounds);
         if options.inside {
             load(bench, &places)?;
+            kept &= measure_here(bench, &places, rounds)?;
+        } else if bench.rules.is_empty() {
+            generate::services(&places.small, 1_000)?;
+            generate::services(&places.large, 50_000)?;
             kept &= measure_here(bench, &places, rounds)?;
         } else if !root.join(bench.rules).exists() {
             let mut out = io::stdout().lock();
@@ -229,6 +297,10 @@ fn places(root: &Path) -> anyhow::Result<Places> {
     Ok(Places {
         berth: built.join("release/berth"),
         rules: folder.join("rules"),
+        small: folder.join("small"),
+        large: folder.join("large"),
+        one: folder.join("one"),
+        many: folder.join("many"),
         snapshot: folder.join("snapshot"),
         stderr: folder.join("stderr"),
     })
@@ -317,8 +389,19 @@ impl Goal {
         ours.iter().all(|(_, our)| match *self {
             Self::AtMost { wall, peak_kib } => our.fastest <= wall && our.peak_kib <= peak_kib,
             Self::FasterThanPeers => peers.iter().all(|(_, peer)| our.median < peer.median),
+            Self::Growth { times } => grows(rows, times),
         })
     }
+}
+
+/// Whether reading grows at most with the rules, and a listener costs what it did.
+fn grows(rows: &[(&Subject, Summary)], times: u32) -> bool {
+    let [(_, few), (_, few_more), (_, many), (_, many_more)] = rows else {
+        return false;
+    };
+    let listeners = few_more.fastest.saturating_sub(few.fastest);
+    let listeners_of_many = many_more.fastest.saturating_sub(many.fastest);
+    many.fastest <= few.fastest * times && listeners_of_many <= listeners * 2 + NOISE
 }
 
 impl Subject {
@@ -329,9 +412,17 @@ impl Subject {
     /// The command as a reader would write it.
     fn shown(&self) -> String {
         let named = self.command.replace("{berth}", "berth");
-        named
-            .replace("{rules}", "RULES")
-            .replace("{snapshot}", "FILE")
+        let places = [
+            ("{rules}", "RULES"),
+            ("{small}", "RULES-OF-1,000"),
+            ("{large}", "RULES-OF-50,000"),
+            ("{one}", "ONE"),
+            ("{many}", "501"),
+            ("{snapshot}", "FILE"),
+        ];
+        places
+            .iter()
+            .fold(named, |text, (place, shown)| text.replace(place, shown))
     }
 }
 
@@ -343,6 +434,10 @@ impl Places {
             .map(|word| match word {
                 "{berth}" => self.berth.clone(),
                 "{rules}" => self.rules.clone(),
+                "{small}" => self.small.clone(),
+                "{large}" => self.large.clone(),
+                "{one}" => self.one.clone(),
+                "{many}" => self.many.clone(),
                 "{snapshot}" => self.snapshot.clone(),
                 _ => PathBuf::from(word),
             })

@@ -36,6 +36,10 @@ pub(super) fn verdict(goal: &Goal, kept: bool) -> String {
             format!("at most {wall} ms at its fastest, and {peak:.0} MiB")
         }
         Goal::FasterThanPeers => "berth is faster than the others".to_owned(),
+        Goal::Growth { times } => format!(
+            "{times} times the Services take at most {times} times as long to read, and 500 \
+             listeners more no longer than among few"
+        ),
     };
     format!("goal: {wanted}: {}", if kept { "kept" } else { "missed" })
 }
