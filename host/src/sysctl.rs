@@ -125,6 +125,18 @@ impl Sysctls {
         }
     }
 
+    /// Whether the kernel picks `port` for no client (`ip_local_reserved_ports`).
+    pub fn is_reserved(&self, port: u16) -> bool {
+        let text = self
+            .get("net.ipv4.ip_local_reserved_ports")
+            .unwrap_or_default();
+        text.split(',').any(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let ends = (first.trim().parse::<u16>(), last.trim().parse::<u16>());
+            matches!(ends, (Ok(first), Ok(last)) if (first..=last).contains(&port))
+        })
+    }
+
     fn conf(&self, family: &str, device: &str, name: &str) -> i64 {
         self.number(&format!("net.{family}.conf.{device}.{name}"), 0)
     }

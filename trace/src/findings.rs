@@ -15,6 +15,7 @@ mod listens_on_loopback_only;
 mod listens_on_other_address;
 mod local_policy_without_endpoint;
 mod nodeport_hijacks_listener;
+mod nodeport_in_ephemeral_range;
 mod nodeport_shadows_listener;
 mod nothing_listens;
 mod old_connections_survive;
@@ -35,6 +36,7 @@ use crate::question::Question;
 use common::sight::Sight;
 
 pub(crate) use common::sight;
+pub(crate) use nodeport_in_ephemeral_range::may_be_picked;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +132,7 @@ list! {
     listens_on_other_address,
     nothing_listens,
     address_not_here,
+    nodeport_in_ephemeral_range,
     old_connections_survive,
 }
 

@@ -16,7 +16,7 @@ use crate::ranges::Ranges;
 const SHORT: usize = 16;
 
 /// Ports of one test that a rule is found by before it is walked for every port.
-const PORTS: u128 = 64;
+pub(crate) const PORTS: u128 = 64;
 
 /// A chain's rules, by what they ask of the destination of packets of one family.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ fn test_names_port(test: &Test, port: u16) -> bool {
 }
 
 /// How many numbers there are.
-fn count(ranges: &Ranges) -> u128 {
+pub(crate) fn count(ranges: &Ranges) -> u128 {
     let counts = ranges
         .as_slice()
         .iter()
@@ -158,7 +158,7 @@ fn count(ranges: &Ranges) -> u128 {
 }
 
 /// Whether a value is the whole destination address.
-fn is_address(value: &Value, family: Family) -> bool {
+pub(crate) fn is_address(value: &Value, family: Family) -> bool {
     let (offset, len) = match family {
         Family::V4 => (16, 4),
         Family::V6 => (24, 16),
@@ -170,7 +170,7 @@ fn is_address(value: &Value, family: Family) -> bool {
 }
 
 /// Whether a value is the whole destination port.
-fn is_port(value: &Value) -> bool {
+pub(crate) fn is_port(value: &Value) -> bool {
     let (base, offset) = (PayloadBase::Transport, 2);
     let is_field = value.of == Of::Field(Field::Dport)
         || value.of == Of::Field(Field::Header { base, offset });

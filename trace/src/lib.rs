@@ -18,6 +18,7 @@ mod eval;
 mod explore;
 mod field;
 mod findings;
+mod frontends;
 mod hook;
 mod index;
 mod ipset;
@@ -46,5 +47,6 @@ pub use answer::{
 pub use assume::{Assumption, complete};
 pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
+pub use frontends::{Frontend, frontends};
 pub use question::{Origin, Question};
-pub use scan::{Fate, Heard, Listener, scan};
+pub use scan::{Fate, Heard, Listener, ephemeral_node_ports, scan};

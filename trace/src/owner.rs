@@ -74,7 +74,7 @@ fn is_for(element: &Element, proto: Proto, to: Endpoint) -> bool {
 }
 
 /// Others put names with a slash into their comments as well.
-fn is_of_kube_proxy(chain: &str) -> bool {
+pub(crate) fn is_of_kube_proxy(chain: &str) -> bool {
     chain.starts_with("KUBE-")
 }
 

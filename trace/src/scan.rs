@@ -12,7 +12,8 @@ use net::{Endpoint, Family, Prefix};
 use crate::answer::{Answer, From, Outcome, Verdict};
 use crate::deliver::accepts;
 use crate::explore::Tracer;
-use crate::findings::{Finding, Names, findings, sight};
+use crate::findings::{Finding, Names, findings, may_be_picked, sight};
+use crate::frontends::frontends;
 use crate::question::{Origin, Question};
 
 /// What became of packets that were meant for a listener.
@@ -109,6 +110,19 @@ pub fn scan<'h>(
         listeners.push(listener);
     }
     listeners
+}
+
+/// The NodePorts of a host that the kernel may give to any client of it; sorted.
+pub fn ephemeral_node_ports(host: &Host) -> Vec<u16> {
+    let is_own = |addr: Option<IpAddr>| addr.is_none_or(|addr| is_here(host, addr));
+    let mut ports: Vec<u16> = frontends(host)
+        .into_iter()
+        .filter(|frontend| frontend.service.is_some() && is_own(frontend.addr))
+        .map(|frontend| frontend.port)
+        .filter(|port| may_be_picked(&host.sysctls, *port))
+        .collect();
+    ports.dedup();
+    ports
 }
 
 /// Sockets that wait for clients, those of one port, address and device together.

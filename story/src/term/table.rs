@@ -1,7 +1,7 @@
 //! What a scan found, as a table: a row for each port that loses packets.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use host::Socket;
 use net::Proto;
@@ -43,7 +43,10 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
         .count();
     let mut paper = Paper::new(options.styled);
     paper.line(&headline(rows.len(), lost, unknown));
-    let is_told = |row: &&Row| all || row.worst.is_some_and(|fate| fate >= Fate::Unknown);
+    let is_told = |row: &&Row| {
+        let is_grave = row.worst.is_some_and(|fate| fate >= Fate::Unknown);
+        all || is_grave || row.absent.is_some()
+    };
     let told: Vec<&Row> = rows.iter().filter(is_told).collect();
     paper.blank();
     draw(&mut paper, &told, options.width);
@@ -62,10 +65,36 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
         let line = format!("{}: --all lists them", parts.join(", "));
         paper.dim(&wrap(&line, options.width).join("\n"));
     }
+    if let Some(note) = ephemeral(scan) {
+        paper.blank();
+        paper.line(&wrap(&note, options.width).join("\n"));
+    }
     for gap in scan.host.gaps.iter().filter(|_| unknown > 0) {
         paper.label("gap", &escape::terminal(&gap.what));
     }
     paper.text()
+}
+
+/// NodePorts that the kernel may give to clients of this host.
+fn ephemeral(scan: &Scan) -> Option<String> {
+    let ports = trace::ephemeral_node_ports(scan.host);
+    let (first, last) = scan.host.sysctls.ephemeral_ports();
+    let mut named: Vec<String> = ports.iter().take(NAMED).map(ToString::to_string).collect();
+    if ports.len() > NAMED {
+        named.push("…".to_owned());
+    }
+    let (count, named) = (ports.len(), named.join(" "));
+    let node_ports = if count == 1 {
+        "NodePort lies"
+    } else {
+        "NodePorts lie"
+    };
+    (count > 0).then(|| {
+        format!(
+            "{count} {node_ports} in the ephemeral range {first}–{last}: {named} \
+             [nodeport-in-ephemeral-range]"
+        )
+    })
 }
 
 fn headline(all: usize, lost: usize, unknown: usize) -> String {
@@ -88,6 +117,8 @@ struct Row {
     cells: [(String, Option<Fate>); 3],
     /// Which packets, where not all of a kind fare alike.
     parts: Vec<String>,
+    /// An address that is not there.
+    absent: Option<String>,
     /// Named mistakes with their codes.
     causes: Vec<(String, &'static str)>,
     /// The question to ask for the whole story.
@@ -142,10 +173,21 @@ fn row(scan: &Scan, listener: &Listener) -> Row {
         holder: holder(scan, &listener.sockets),
         cells,
         parts: parts(scan, listener),
+        absent: absent(scan, listener),
         causes,
         ask: ask(listener),
         worst: listener.worst(),
     }
+}
+
+/// What keeps packets from a socket whose address is no address of this host.
+fn absent(scan: &Scan, listener: &Listener) -> Option<String> {
+    let addr = listener.sockets[0].addr;
+    let is_broadcast = addr == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let is_of_one = !addr.is_unspecified() && !addr.is_multicast() && !is_broadcast;
+    let is_own = scan.host.addresses.iter().any(|own| own.addr == addr);
+    let is_absent = listener.heard.is_empty() && is_of_one && !is_own;
+    is_absent.then(|| format!("{addr} is no address of this host [address-not-here]"))
 }
 
 /// `30584/tcp`; with the address where it is not any.
@@ -174,7 +216,7 @@ fn holder(scan: &Scan, sockets: &[&Socket]) -> String {
 /// How packets of a kind fare, in a word or two.
 fn cell(scan: &Scan, listener: &Listener, kind: From) -> String {
     let Some(worst) = listener.fate(kind) else {
-        return if listener.heard.is_empty() {
+        return if absent(scan, listener).is_some() {
             "not here".to_owned()
         } else {
             "–".to_owned()
@@ -389,12 +431,13 @@ fn fit(widths: &mut [usize; 5], width: usize) {
 
 /// What stands below a row: which packets, why, and where to read on.
 fn remarks(paper: &mut Paper, row: &Row, width: usize) {
-    if row.worst.is_none_or(|fate| fate < Fate::Blocked) {
+    if row.worst == Some(Fate::Arrives) {
         return;
     }
     let indent = 6;
     let room = width.saturating_sub(indent).max(24);
-    let mut lines: Vec<String> = row.parts.iter().flat_map(|part| wrap(part, room)).collect();
+    let told = row.absent.iter().chain(&row.parts);
+    let mut lines: Vec<String> = told.flat_map(|text| wrap(text, room)).collect();
     for (title, code) in &row.causes {
         lines.extend(wrap(&format!("{title} [{code}]"), room));
     }

@@ -78,7 +78,22 @@ fn a_pod_that_gets_the_packets_is_named() {
 #[test]
 fn an_address_that_is_not_there_is_said_so() {
     let world = world();
-    assert!(told(&world, vec![], true).contains("not here"));
+    let mut socket = world::listener();
+    socket.addr = world::addr("192.0.2.9");
+    let listeners = [Listener {
+        sockets: vec![&socket],
+        heard: vec![],
+    }];
+    let text = table(&scan(&world, &listeners), &Options::default(), false);
+    let absent = "192.0.2.9 is no address of this host [address-not-here]";
+    assert!(text.contains(absent) && text.contains("not here"), "{text}");
+    socket.addr = world::addr("224.0.0.251");
+    let listeners = [Listener {
+        sockets: vec![&socket],
+        heard: vec![],
+    }];
+    let text = table(&scan(&world, &listeners), &Options::default(), true);
+    assert!(!text.contains("no address"), "{text}");
 }
 
 #[test]

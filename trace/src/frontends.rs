@@ -1,0 +1,208 @@
+//! Destinations that rules single out: the addresses and ports of Services, published ports,
+//! whatever a rule or an element of a set was written for.
+
+use std::net::IpAddr;
+
+use host::nft::{Data, Element, Key, Set, Verdict};
+use host::{Chain, Host, Rule, Table, TableFamily};
+use net::{Family, Proto, ServiceName};
+
+use crate::index::{PORTS, count, is_address, is_port};
+use crate::lower::{self, Field, Of, Op, Test, Value, number};
+use crate::owner;
+
+/// A destination that a rule, or an element of a set, singles out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Frontend {
+    /// The port.
+    pub port: u16,
+    /// The protocol; absent for any.
+    pub proto: Option<Proto>,
+    /// The address; absent for any, which is mostly any of this host.
+    pub addr: Option<IpAddr>,
+    /// The Service in whose name it is singled out, where the rule tells.
+    pub service: Option<ServiceName>,
+}
+
+/// Every destination port that a rule of a host singles out, alone or with an address and a
+/// protocol; sorted, each once. Rules that ask for wide ranges of ports single out none.
+pub fn frontends(host: &Host) -> Vec<Frontend> {
+    let mut found = Vec::new();
+    for table in &host.ruleset.tables {
+        for family in families(table.family) {
+            for chain in &table.chains {
+                of_chain(table, chain, *family, &mut found);
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn families(family: TableFamily) -> &'static [Family] {
+    match family {
+        TableFamily::Ip => &[Family::V4],
+        TableFamily::Ip6 => &[Family::V6],
+        TableFamily::Inet => &[Family::V4, Family::V6],
+        TableFamily::Arp | TableFamily::Bridge | TableFamily::Netdev => &[],
+    }
+}
+
+fn of_chain(table: &Table, chain: &Chain, family: Family, found: &mut Vec<Frontend>) {
+    for rule in lower::chain(table, chain) {
+        let mut asked = Asked::default();
+        let mut lookups: Vec<(&str, &[Value])> = Vec::new();
+        for op in &rule.ops {
+            match op {
+                Op::Test(test) => asked.read(test, family, &mut lookups),
+                Op::Map { set, key, .. } | Op::VerdictMap { set, key } => lookups.push((set, key)),
+                Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
+            }
+        }
+        let service = of_rule(chain, &chain.rules[rule.index]);
+        for port in asked.ports.iter().copied() {
+            found.push(Frontend {
+                port,
+                proto: asked.proto,
+                addr: asked.addr,
+                service: service.clone(),
+            });
+        }
+        for (name, key) in lookups {
+            let set = table.sets.iter().find(|set| set.name == name);
+            found.extend(
+                set.into_iter()
+                    .flat_map(|set| of_set(set, key, &asked, family)),
+            );
+        }
+    }
+}
+
+/// What the tests of one rule ask of the destination.
+#[derive(Default)]
+struct Asked {
+    proto: Option<Proto>,
+    addr: Option<IpAddr>,
+    ports: Vec<u16>,
+}
+
+impl Asked {
+    fn read<'t>(
+        &mut self,
+        test: &'t Test,
+        family: Family,
+        lookups: &mut Vec<(&'t str, &'t [Value])>,
+    ) {
+        match test {
+            Test::All(tests) => {
+                for test in tests {
+                    self.read(test, family, lookups);
+                }
+            }
+            Test::InSet { set, key } => lookups.push((set, key)),
+            Test::In { value, within } if is_address(value, family) => {
+                self.addr = within.single().map(|bits| net::addr_of(family, bits));
+            }
+            Test::In { value, within } if is_port(value) && count(within) <= PORTS => {
+                let ranges = within.as_slice().iter();
+                let ports = ranges.flat_map(|&(first, last)| first..=last);
+                self.ports
+                    .extend(ports.filter_map(|port| u16::try_from(port).ok()));
+            }
+            Test::In { value, within } if is_proto(value) => {
+                self.proto = within
+                    .single()
+                    .and_then(|n| u8::try_from(n).ok())
+                    .map(Proto);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The elements of a set that name a port where the key has the destination's.
+fn of_set<'s>(
+    set: &'s Set,
+    key: &'s [Value],
+    asked: &'s Asked,
+    family: Family,
+) -> impl Iterator<Item = Frontend> + 's {
+    let elements = set.elements.iter();
+    elements.filter_map(move |element| {
+        let Key::Fields(fields) = &element.key else {
+            return None;
+        };
+        let exact = |is: &dyn Fn(&Value) -> bool| {
+            let (_, field) = key.iter().zip(fields).find(|(value, _)| is(value))?;
+            (field.first == field.last).then(|| number(&field.first))
+        };
+        let port = exact(&is_port)?;
+        let addr = exact(&|value| is_address(value, family));
+        let proto = exact(&is_proto).and_then(|n| u8::try_from(n).ok());
+        Some(Frontend {
+            port: u16::try_from(port).ok()?,
+            proto: proto.map(Proto).or(asked.proto),
+            addr: addr.map(|bits| net::addr_of(family, bits)).or(asked.addr),
+            service: of_element(element),
+        })
+    })
+}
+
+fn is_proto(value: &Value) -> bool {
+    value.of == Of::Field(Field::Proto) && value.ops.is_empty()
+}
+
+fn of_rule(chain: &Chain, rule: &Rule) -> Option<ServiceName> {
+    let comment = rule
+        .comment
+        .as_deref()
+        .filter(|_| owner::is_of_kube_proxy(&chain.name));
+    comment.and_then(owner::in_comment)
+}
+
+fn of_element(element: &Element) -> Option<ServiceName> {
+    let called = match &element.data {
+        Some(Data::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain))) => {
+            owner::in_chain_name(chain)
+        }
+        _ => None,
+    };
+    called.or_else(|| owner::in_comment(element.comment.as_deref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::tests::{RULES_WITH_ENDPOINTS, RULES_WITHOUT_ENDPOINTS, World};
+
+    fn found(rules: &str) -> Vec<String> {
+        let world = World::of(rules, &[]);
+        let told = |one: Frontend| {
+            let addr = one.addr.map_or("any".to_owned(), |addr| addr.to_string());
+            let service = one.service.map_or(String::new(), |name| format!(" {name}"));
+            let proto = one.proto.map_or(String::new(), |proto| format!("/{proto}"));
+            format!("{addr}:{}{proto}{service}", one.port)
+        };
+        frontends(&world.host).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn services_are_singled_out_by_address_or_by_port() {
+        assert_eq!(
+            found(RULES_WITHOUT_ENDPOINTS),
+            [
+                "10.107.20.80:80/tcp default/nginx:http",
+                "any:30584/tcp default/nginx:http"
+            ]
+        );
+        assert_eq!(found(RULES_WITH_ENDPOINTS), ["any:31081/tcp shop/web:http"]);
+    }
+
+    #[test]
+    fn a_wide_range_singles_out_nothing() {
+        let rules = "*filter\n:INPUT ACCEPT\n-A INPUT -p tcp --dport 30000:32767 -j DROP\n\
+             -A INPUT -p udp -m multiport --dports 53,5353 -j ACCEPT\nCOMMIT\n";
+        assert_eq!(found(rules), ["any:53/udp", "any:5353/udp"]);
+    }
+}
