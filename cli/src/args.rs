@@ -24,11 +24,14 @@ pub(crate) enum Command {
     /// Tell which ports of this host lose traffic, and to whom
     #[command(after_help = SCAN_HELP)]
     Scan(Box<ScanArgs>),
+    /// Tell which connections end otherwise in two states of a host
+    #[command(after_help = DIFF_HELP)]
+    Diff(Box<DiffArgs>),
     /// Save everything that `why` needs in one file, changing nothing on the host
     Snapshot(SnapshotArgs),
     /// Tell more about a kind of finding, or list them
     Explain(ExplainArgs),
-    /// Print the JSON Schema of `why --json` or of `scan --json`
+    /// Print the JSON Schema of what `why`, `scan` or `diff` prints with --json
     Schema(SchemaArgs),
     /// Play a port conflict on the real kernel, leaving nothing behind
     Demo,
@@ -116,6 +119,41 @@ pub(crate) struct ScanArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) host: HostArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+const DIFF_HELP: &str = "\
+What a new rule, a new proxy or a new policy did: every destination that a rule
+or a socket of either state singles out is asked about in both, from outside,
+from pods and from this host.
+
+Exit status: 0 where every connection ends as before, 1 where one does not, 2
+where it was misused.
+
+Examples:
+  berth snapshot -o before.berth
+  berth diff before.berth
+  berth diff before.berth after.berth";
+
+/// `berth diff`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    /// The host as it was, saved by `berth snapshot`
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+    /// The host as it is, saved likewise; without it, this host
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: Option<PathBuf>,
+    /// Compare with another network namespace of this machine
+    #[arg(long, value_name = "PATH|PID", conflicts_with = "after")]
+    pub(crate) netns: Option<NetnsRef>,
+    /// Tell every difference
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Print one JSON document (see `berth schema diff`)
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 }
@@ -213,6 +251,8 @@ pub(crate) enum Answers {
     Why,
     /// `berth scan`
     Scan,
+    /// `berth diff`
+    Diff,
 }
 
 /// `berth demo-server`, which `berth demo` starts.

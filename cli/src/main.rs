@@ -3,6 +3,7 @@
 mod args;
 mod cluster;
 mod cmd;
+mod late;
 mod live;
 mod names;
 mod offline;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let done = match &args.command {
         Command::Why(args) => cmd::why::run(args),
         Command::Scan(args) => cmd::scan::run(args),
+        Command::Diff(args) => cmd::diff::run(args),
         Command::Snapshot(args) => cmd::snapshot::run(args),
         Command::Explain(args) => cmd::explain::run(args),
         Command::Schema(args) => cmd::schema::run(args),

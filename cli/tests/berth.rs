@@ -47,6 +47,7 @@ fn help_is_as_reviewed() {
         ("berth.txt", vec!["--help"]),
         ("why.txt", vec!["why", "--help"]),
         ("scan.txt", vec!["scan", "--help"]),
+        ("diff.txt", vec!["diff", "--help"]),
         ("snapshot.txt", vec!["snapshot", "--help"]),
         ("explain.txt", vec!["explain", "--help"]),
     ] {

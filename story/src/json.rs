@@ -5,16 +5,18 @@ mod schema;
 
 use host::Socket;
 use serde::Serialize;
-use trace::{Answer, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step};
+use trace::{
+    Answer, Change, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step,
+};
 
 use crate::words::{self, rule_at, rule_text};
-use crate::{Names, Scan, Story};
+use crate::{Comparison, Names, Scan, Story};
 
 pub use document::{
-    AnswerItem, Document, FindingItem, ListenerItem, OutcomeItem, ProbeItem, QuestionItem,
-    ScanDocument, ServerItem, SocketItem, StepItem, TargetItem,
+    AnswerItem, ChangeItem, ChangesDocument, Document, FindingItem, ListenerItem, OutcomeItem,
+    ProbeItem, QuestionItem, ScanDocument, ServerItem, SocketItem, StepItem, TargetItem,
 };
-pub use schema::{scan_schema, schema};
+pub use schema::{changes_schema, scan_schema, schema};
 
 /// The version of the document's form.
 const FORMAT: u32 = 1;
@@ -43,6 +45,54 @@ pub fn render(story: &Story) -> String {
 /// A scan as text, likewise.
 pub fn render_scan(scan: &Scan) -> String {
     text(&scan_document(scan))
+}
+
+/// What ends otherwise, likewise.
+pub fn render_changes(comparison: &Comparison) -> String {
+    text(&changes_document(comparison))
+}
+
+/// What ends otherwise, as data.
+pub fn changes_document(comparison: &Comparison) -> ChangesDocument {
+    let changes = comparison.changes.iter();
+    ChangesDocument {
+        format: FORMAT,
+        changes: changes.map(|one| change_item(comparison, one)).collect(),
+    }
+}
+
+fn change_item(comparison: &Comparison, change: &Change) -> ChangeItem {
+    let names = Names::default();
+    let side = |host, answer: &Option<Answer>| {
+        let answer = answer.as_ref()?;
+        let story = Story {
+            host,
+            question: &change.question,
+            answers: std::slice::from_ref(answer),
+            findings: &[],
+            names: &names,
+            probe: None,
+        };
+        let item = answer_item(&story, 0, answer);
+        Some(item.outcomes)
+    };
+    ChangeItem {
+        protocol: change.question.proto.to_string(),
+        to: change.question.to.to_string(),
+        from: kind_word(change.from),
+        iif: change.iif.clone(),
+        region: words::region_words(&change.region),
+        before: side(comparison.before, &change.before),
+        after: side(comparison.after, &change.after),
+    }
+}
+
+fn kind_word(from: From) -> &'static str {
+    match from {
+        From::Outside => "outside",
+        From::Pod => "pod",
+        From::Local => "local",
+    }
 }
 
 fn text(document: &impl Serialize) -> String {
@@ -140,11 +190,7 @@ fn question(story: &Story) -> QuestionItem {
 fn answer_item(story: &Story, index: usize, answer: &Answer) -> AnswerItem {
     let findings = story.findings.iter();
     AnswerItem {
-        from: match answer.from {
-            From::Outside => "outside",
-            From::Pod => "pod",
-            From::Local => "local",
-        },
+        from: kind_word(answer.from),
         source: answer.region.first().map(|addr| addr.to_string()),
         iif: answer.iif.clone(),
         region: words::region_words(&answer.region),

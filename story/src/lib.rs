@@ -15,7 +15,7 @@ mod telling;
 
 use host::Host;
 use net::Endpoint;
-use trace::{Answer, Finding, Heard, Listener, Question};
+use trace::{Answer, Change, Finding, Heard, Listener, Question};
 
 pub use names::{Names, PodLabel};
 
@@ -61,6 +61,17 @@ impl<'a> Scan<'a> {
             probe: None,
         }
     }
+}
+
+/// Two states of a host, and what ends otherwise in them.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison<'a> {
+    /// The host as it was.
+    pub before: &'a Host,
+    /// The host as it is.
+    pub after: &'a Host,
+    /// Connections that end otherwise.
+    pub changes: &'a [Change],
 }
 
 /// What a real connection met.

@@ -1,5 +1,6 @@
 //! A story for the terminal: verdict, strip, steps, and what to do.
 
+mod changes;
 mod headline;
 mod paint;
 mod table;
@@ -13,6 +14,7 @@ use crate::{Story, escape, strip, words};
 use headline::{headline, share_words};
 use paint::Paper;
 
+pub use changes::changes;
 pub(crate) use paint::wrap;
 pub use table::table;
 

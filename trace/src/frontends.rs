@@ -1,13 +1,14 @@
 //! Destinations that rules single out: the addresses and ports of Services, published ports,
 //! whatever a rule or an element of a set was written for.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use host::nft::{Data, Element, Key, Set, Verdict};
 use host::{Chain, Host, Rule, Table, TableFamily};
 use net::{Family, Proto, ServiceName};
 
-use crate::index::{PORTS, count, is_address, is_port};
+use crate::index::{PORTS, count, is_address, is_port, network};
 use crate::lower::{self, Field, Of, Op, Test, Value, number};
 use crate::owner;
 
@@ -75,6 +76,99 @@ fn of_chain(table: &Table, chain: &Chain, family: Family, found: &mut Vec<Fronte
                 set.into_iter()
                     .flat_map(|set| of_set(set, key, &asked, family)),
             );
+        }
+    }
+}
+
+/// Values that stand for all which the rules of a host treat alike.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// The lowest destination port of each range that some rule treats apart.
+    pub(crate) ports: BTreeSet<u16>,
+    /// An address in each network that some rule asks for as a destination.
+    pub(crate) addrs: BTreeSet<IpAddr>,
+}
+
+/// The ports and addresses that stand for what rules ask of destinations as a range.
+pub(crate) fn marks(host: &Host) -> Marks {
+    let mut marks = Marks::default();
+    for table in &host.ruleset.tables {
+        for (family, chain) in families(table.family)
+            .iter()
+            .flat_map(|family| table.chains.iter().map(move |chain| (*family, chain)))
+        {
+            for rule in lower::chain(table, chain) {
+                for op in &rule.ops {
+                    marks.read_op(table, op, family);
+                }
+            }
+        }
+    }
+    marks
+}
+
+impl Marks {
+    fn read_op(&mut self, table: &Table, op: &Op, family: Family) {
+        match op {
+            Op::Test(test) => self.read(table, test, family),
+            Op::Map { set, key, .. } | Op::VerdictMap { set, key } => {
+                self.read_set(table, set, key, family);
+            }
+            Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
+        }
+    }
+
+    fn read(&mut self, table: &Table, test: &Test, family: Family) {
+        match test {
+            Test::All(tests) | Test::Any(tests) => {
+                for test in tests {
+                    self.read(table, test, family);
+                }
+            }
+            Test::Not(test) => self.read(table, test, family),
+            Test::InSet { set, key } => self.read_set(table, set, key, family),
+            Test::In { value, within } => {
+                for &(first, last) in within.as_slice() {
+                    self.add(value, (first, last), family);
+                }
+            }
+            Test::Const(_)
+            | Test::Present(_)
+            | Test::InIpSet(_)
+            | Test::AddrType { .. }
+            | Test::Bridged
+            | Test::HasConnection
+            | Test::Doubt(_) => {}
+        }
+    }
+
+    /// Elements that are ranges; those that are not are frontends of their own.
+    fn read_set(&mut self, table: &Table, name: &str, key: &[Value], family: Family) {
+        let set = table.sets.iter().find(|set| set.name == name);
+        let elements = set.into_iter().flat_map(|set| &set.elements);
+        for element in elements {
+            let Key::Fields(fields) = &element.key else {
+                continue;
+            };
+            for (value, field) in key.iter().zip(fields) {
+                if field.first != field.last {
+                    let range = (number(&field.first), number(&field.last));
+                    self.add(value, range, family);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, value: &Value, (first, last): (u128, u128), family: Family) {
+        if is_port(value) {
+            let ends = [Some(first), last.checked_add(1)].into_iter().flatten();
+            let ports = ends.filter_map(|port| u16::try_from(port).ok());
+            self.ports.extend(ports.filter(|&port| port > 0));
+        } else if first != last && is_address(value, family) {
+            self.addrs.insert(net::addr_of(family, first));
+        } else if let Some(lowest) = network(value, first, family) {
+            // Not the address of the network itself, which is nobody's.
+            self.addrs.insert(net::addr_of(family, lowest + 1));
         }
     }
 }

@@ -159,6 +159,32 @@ pub(crate) fn count(ranges: &Ranges) -> u128 {
 
 /// Whether a value is the whole destination address.
 pub(crate) fn is_address(value: &Value, family: Family) -> bool {
+    is_of_address(value, family) && value.ops.iter().all(keeps)
+}
+
+/// The lowest address of the network that a value which is the front of the destination
+/// address stands for: masked, or loaded only so far.
+pub(crate) fn network(value: &Value, bits: u128, family: Family) -> Option<u128> {
+    let is_mask = matches!(&value.ops[..], [op @ ByteOp::MaskXor { .. }] if !keeps(op));
+    if is_of_address(value, family) {
+        return is_mask.then_some(bits);
+    }
+    let (offset, len) = address_place(family);
+    let base = PayloadBase::Network;
+    let is_front = value.of == Of::Field(Field::Header { base, offset });
+    let rest = len.checked_sub(value.len).filter(|&rest| rest > 0)?;
+    (is_front && (value.ops.is_empty() || is_mask)).then(|| bits << (8 * rest))
+}
+
+/// Where the destination address is in a header, and how long.
+fn address_place(family: Family) -> (u32, u32) {
+    match family {
+        Family::V4 => (16, 4),
+        Family::V6 => (24, 16),
+    }
+}
+
+fn is_of_address(value: &Value, family: Family) -> bool {
     let (offset, len) = match family {
         Family::V4 => (16, 4),
         Family::V6 => (24, 16),
@@ -166,7 +192,7 @@ pub(crate) fn is_address(value: &Value, family: Family) -> bool {
     let base = PayloadBase::Network;
     let is_field =
         value.of == Of::Field(Field::Dst) || value.of == Of::Field(Field::Header { base, offset });
-    is_field && value.len == len && value.ops.iter().all(keeps)
+    is_field && value.len == len
 }
 
 /// Whether a value is the whole destination port.

@@ -12,6 +12,7 @@ mod base;
 mod bind;
 mod chain;
 mod deliver;
+mod diff;
 mod end;
 mod errno;
 mod eval;
@@ -45,6 +46,7 @@ pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,
 };
 pub use assume::{Assumption, complete};
+pub use diff::{Change, Side, diff};
 pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use frontends::{Frontend, frontends};

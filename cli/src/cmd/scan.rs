@@ -1,19 +1,14 @@
 //! `berth scan`: which ports of a host lose traffic.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use net::Endpoint;
 use story::{Scan, json, term};
 use trace::{Fate, Listener};
 
 use crate::args::ScanArgs;
+use crate::late::Late;
 use crate::read::read;
-use crate::{cluster, live, names, out};
-
-/// How long a scan may take before it tells how far it is.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::{cluster, names, out};
 
 /// Asks about every listener, prints what was found, and gives the exit status.
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
@@ -22,9 +17,9 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     let _ = trace::complete(&mut read.host);
     let names = names::names(&read.host, read.dump.as_ref(), &cluster.catalog);
     let pods = cluster.pod_ranges(&args.cluster, &read.host);
-    let bar = Late::new();
+    let bar = Late::new("asking about listeners");
     let listeners = trace::scan(&read.host, &pods, &cluster, |done, all| bar.show(done, all));
-    bar.0.finish_and_clear();
+    bar.clear();
     let pod_at = |to: Endpoint| {
         let pod = cluster.catalog.pod_at(to)?;
         Some(pod.name.to_string())
@@ -46,24 +41,6 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     };
     out::print(&term::table(&scan, &options, args.all))?;
     Ok(status(&listeners))
-}
-
-/// A progress bar on stderr, for work that takes longer than people wait without a word.
-struct Late(ProgressBar);
-
-impl Late {
-    fn new() -> Self {
-        let bar = ProgressBar::hidden().with_style(live::style());
-        Self(bar.with_message("asking about listeners"))
-    }
-
-    fn show(&self, done: usize, all: usize) {
-        if self.0.is_hidden() && self.0.elapsed() > PATIENCE {
-            self.0.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        self.0.set_length(all as u64);
-        self.0.set_position(done as u64);
-    }
 }
 
 /// 1 where a port loses traffic, else 2 where it cannot tell, else 0.

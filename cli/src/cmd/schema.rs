@@ -10,6 +10,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
     let schema = match args.of {
         Answers::Why => json::schema(),
         Answers::Scan => json::scan_schema(),
+        Answers::Diff => json::changes_schema(),
     };
     out::print(&format!("{schema:#}\n"))?;
     Ok(0)

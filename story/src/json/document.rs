@@ -27,6 +27,35 @@ pub struct ScanDocument {
     pub gaps: Vec<String>,
 }
 
+/// What ends otherwise in two states of a host.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangesDocument {
+    /// The version of this form.
+    pub format: u32,
+    /// One for each destination and each set of sources.
+    pub changes: Vec<ChangeItem>,
+}
+
+/// Connections that end otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangeItem {
+    /// `tcp`, `udp`, `sctp`.
+    pub protocol: String,
+    /// Address and port.
+    pub to: String,
+    /// `outside`, `pod` or `local`.
+    pub from: &'static str,
+    /// The interface; null for local ones.
+    #[serde(rename = "in")]
+    pub iif: Option<String>,
+    /// The sources.
+    pub region: String,
+    /// Every possible end before; null where no such source was there.
+    pub before: Option<Vec<OutcomeItem>>,
+    /// Every possible end after.
+    pub after: Option<Vec<OutcomeItem>>,
+}
+
 /// A port that a process waits on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ListenerItem {

@@ -67,6 +67,36 @@ pub fn scan_schema() -> Value {
     })
 }
 
+/// The schema of a comparison, with the same outcomes.
+pub fn changes_schema() -> Value {
+    let outcomes =
+        |of: &str| json!({"type": ["array", "null"], "items": outcome(), "description": of});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What ends otherwise in two states of a host, as `berth diff --json` answers",
+        "type": "object",
+        "required": ["format", "changes"],
+        "properties": {
+            "format": {"type": "integer", "const": 1,
+                "description": "version of this form; fields are added without a new one"},
+            "changes": {"type": "array", "description": "one for each destination and each set of sources",
+                "items": {
+                    "type": "object",
+                    "required": ["protocol", "to", "from", "in", "region", "before", "after"],
+                    "properties": {
+                        "protocol": {"type": "string", "description": "tcp, udp or sctp"},
+                        "to": {"type": "string", "description": "ADDRESS:PORT or [ADDRESS]:PORT"},
+                        "from": {"type": "string", "enum": ["outside", "pod", "local"]},
+                        "in": {"type": ["string", "null"], "description": "the interface; null for local ones"},
+                        "region": {"type": "string", "description": "the sources"},
+                        "before": outcomes("every possible end before; null where no such source was there"),
+                        "after": outcomes("every possible end after")
+                    }
+                }}
+        }
+    })
+}
+
 fn target() -> Value {
     json!({
         "type": "object",

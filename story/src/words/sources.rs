@@ -70,7 +70,7 @@ pub(crate) fn except_words(whole: &Region, region: &Region) -> Option<String> {
 
 fn shortened(parts: &[String]) -> String {
     match parts.split_at_checked(PARTS) {
-        Some((first, rest)) if !rest.is_empty() => {
+        Some((first, rest)) if rest.len() > 1 => {
             format!("{} and {} more ranges", first.join(", "), rest.len())
         }
         _ => parts.join(", "),

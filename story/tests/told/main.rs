@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "a test binary is nobody's library")]
 
+mod changes;
 mod document;
 mod scan;
 mod schema;
