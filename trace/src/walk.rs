@@ -2,6 +2,7 @@
 //! handshake, and what the client makes of it.
 
 mod back;
+mod onward;
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -11,7 +12,6 @@ use host::xt::RejectWith;
 use net::{Family, Proto, addr_bits};
 
 use crate::answer::{Cause, Client, Did, Server, Stage, Verdict};
-use crate::chain::same_trail;
 use crate::deliver::Taker;
 use crate::end::{End, Facts};
 use crate::errno;
@@ -337,80 +337,6 @@ impl Walk<'_, '_> {
     /// The last packet of the handshake takes the way of the first.
     fn acknowledge(&mut self, state: &State, facts: &Facts) {
         self.follow(state, facts, FOLLOWED);
-    }
-
-    /// The next packet of a client whose answer has arrived.
-    fn next_packet(&self, state: &State, facts: &Facts) -> State {
-        let mut ack = facts.request.clone();
-        (ack.addr, ack.port) = (state.addr.clone(), state.port.clone());
-        (ack.conn, ack.choices, ack.added) = (
-            state.conn.clone(),
-            state.choices.clone(),
-            state.added.clone(),
-        );
-        (ack.trail, ack.tracking, ack.reply) = (state.trail.clone(), Tracking::None, false);
-        let to = self.eval.question.to;
-        let packet = &mut ack.packet;
-        (packet.kind, packet.iif, packet.mark) = (Kind::Ack, self.entry.iif, 0);
-        (packet.src, packet.sport) = (self.entry.source.clone(), Fact::Client);
-        (packet.dst, packet.dport) = (Fact::Known(addr_bits(to.addr)), Fact::Known(to.port.into()));
-        (packet.user, packet.from_wire) = match self.entry.iif {
-            Some(_) => (User::Nobody, true),
-            None => (User::Client, false),
-        };
-        ack
-    }
-
-    /// Follows packets of the client behind the answer: as many as `left`, as long as each
-    /// leaves the connection or a set changed for the next one.
-    fn follow(&mut self, state: &State, facts: &Facts, left: u8) {
-        let arrived = state.trail.clone();
-        let (conn, added) = (
-            state.conn.as_ref().map(|conn| conn.mark),
-            state.added.clone(),
-        );
-        let mut ack = self.next_packet(state, facts);
-        ack.note(Stage::Start, None, Did::AckStarts);
-        let landed = if self.entry.iif.is_some() {
-            self.eval.come_in(ack)
-        } else {
-            ack.packet.way.clone_from(&self.entry.way);
-            self.eval.go_out(ack)
-        };
-        for (state, landing) in landed {
-            let arrives = self.arrives_too(&state, &landing, facts);
-            let changed = state.conn.as_ref().map(|conn| conn.mark) != conn
-                || !same_trail(state.added.as_ref(), added.as_ref());
-            if arrives && changed && left > 1 {
-                let mut state = state;
-                state.trail.clone_from(&arrived);
-                self.follow(&state, facts, left - 1);
-                continue;
-            }
-            let end = match landing {
-                // The way of the packet adds nothing to the story.
-                _ if arrives => {
-                    let mut state = state;
-                    state.trail.clone_from(&arrived);
-                    facts.success(state)
-                }
-                Landing::Unknown(why) => End::unknown(state, why),
-                Landing::Queued => End::unknown(state, "a program in user space decides".into()),
-                other => {
-                    let cause = match other {
-                        Landing::Lost { cause, .. } | Landing::Answered { cause, .. } => cause,
-                        Landing::Rejected { with, .. } => Cause::RuleRejects(with),
-                        Landing::Here
-                        | Landing::Left { .. }
-                        | Landing::Queued
-                        | Landing::Unknown(_) => Cause::WrongSource,
-                    };
-                    let cause = Cause::HandshakeLost(Box::new(cause));
-                    End::new(state, Verdict::Dropped, Client::Silent, cause)
-                }
-            };
-            self.ends.push(facts.complete(end));
-        }
     }
 }
 

@@ -136,7 +136,16 @@ fn expect(outcome: &Outcome, packet: &Packet) -> Expected {
         return Expected::Unknown;
     }
     if answer_goes_astray(outcome, packet) {
-        return Expected::Nothing(None);
+        // Where nobody serves the port, it is an error that comes back, by a way of its own.
+        let refused = left(outcome, packet).is_some_and(|(to, oif)| {
+            let beyond = beyond(to, &oif, packet, source(outcome, packet));
+            matches!(beyond, Expected::RefusedBeyond | Expected::Any)
+        });
+        return if refused {
+            Expected::Any
+        } else {
+            Expected::Nothing(None)
+        };
     }
     match outcome.client {
         Client::Connected => match outcome.to {
