@@ -334,7 +334,8 @@ fn a_namespace_that_is_not_there_is_an_error_that_names_it() {
     let error = kernel::read(&options).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot open the network namespace /run/netns/nothere"
+        "cannot open the network namespace /run/netns/nothere (give a running process, a path, \
+         or a name that `ip netns` lists)"
     );
 }
 

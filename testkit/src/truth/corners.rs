@@ -12,7 +12,7 @@ use super::agree::is_about;
 use super::foretell::pod_ranges;
 use super::pool;
 use super::rng::Rng;
-use crate::world::{LINKS, Packet, Transport};
+use crate::world::{LINKS, Packet, Transport, mac_of};
 
 /// Packets of one host at the edges of its regions.
 const MOST: usize = 10;
@@ -43,6 +43,7 @@ pub fn corners(host: &Host, seed: u64) -> Vec<(Packet, Result<Vec<Answer>, Strin
         let (src, side, mut question, scanned) = found.swap_remove(at);
         let sport = FIRST_PORT + u16::try_from(picked.len()).unwrap_or(0);
         question.sport = Some(sport);
+        question.mac = Some(mac_of(side, true));
         let packet = Packet {
             transport: match question.proto {
                 Proto::UDP => Transport::Udp,
