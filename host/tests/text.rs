@@ -451,6 +451,7 @@ fn read_all(text: &[u8]) {
     let input = input(text);
     let _ = parse::kind(text);
     let _ = parse::iptables_save(input);
+    let _ = parse::nft_list(input);
     let _ = parse::ss(input, |_| Some(1));
     let _ = parse::sysctls(input);
     let _ = parse::ip_links(input);
@@ -466,6 +467,7 @@ fn read_all(text: &[u8]) {
 fn recorded() -> impl Strategy<Value = Vec<u8>> {
     let files = [
         "nft/after/iptables-save.txt",
+        "nft/after/nft-list-ruleset.txt",
         "legacy/after/ip6tables-save.txt",
         "nft/after/ss-tulpenOH.txt",
         "nft/sysctl.txt",

@@ -345,6 +345,7 @@ fn line(expr: &Expr) -> String {
             "meta nftrace" => "meta set nftrace".to_owned(),
             name => name.to_owned(),
         },
+        Expr::Unread(text) => format!("unread {text}"),
         Expr::Gap { name, dreg } => match dreg {
             Some(dreg) => format!("{name} … reg {}", reg(*dreg)),
             None => name.to_string(),

@@ -244,7 +244,9 @@ fn expr_needs(expr: &Expr) -> bool {
         | Expr::CtSet { .. }
         | Expr::Nat(_)
         | Expr::Masquerade { .. }
-        | Expr::Redirect { .. } => true,
+        | Expr::Redirect { .. }
+        // What is not understood may be a translation.
+        | Expr::Unread(_) => true,
         Expr::Match(matched) => match_needs(matched),
         Expr::Target(target) => target_needs(target),
         Expr::Pass(name) | Expr::Gap { name, .. } => {

@@ -29,8 +29,27 @@ pub(super) fn read(desk: &mut Desk, paths: &[PathBuf]) -> anyhow::Result<()> {
 #[derive(Default)]
 struct Rules {
     saved: Vec<Table>,
-    listed: Vec<Table>,
+    listed: Vec<Listed>,
     legacy_beside: Vec<host::Gap>,
+}
+
+/// A table, and the listing it was in.
+struct Listed {
+    file: String,
+    table: Table,
+}
+
+impl Listed {
+    /// Whether iptables-nft made the table: a listing shows its rules translated, at times
+    /// wrongly, and loses options of theirs.
+    fn is_of_iptables(&self) -> bool {
+        let table = &self.table;
+        let is_named = ["raw", "mangle", "nat", "filter", "security"].contains(&&*table.name);
+        let mut bases = table.chains.iter().filter(|chain| chain.base.is_some());
+        let is_shouted = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase());
+        let has_one = bases.any(|chain| is_shouted(&chain.name));
+        matches!(table.family, TableFamily::Ip | TableFamily::Ip6) && is_named && has_one
+    }
 }
 
 impl Rules {
@@ -59,12 +78,11 @@ impl Rules {
         }
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
-            Kind::NftText | Kind::NftJson => {
-                bail!(
-                    "cannot read {name}: listings of nft are not understood: give a `berth \
-                     snapshot` of the host instead"
-                )
-            }
+            Kind::NftText => self.listing(desk, input),
+            Kind::NftJson => bail!(
+                "cannot read {name}: listings of nft in JSON are not understood: give that of \
+                 `nft list ruleset` without -j, or a `berth snapshot` of the host"
+            ),
             Kind::Snapshot => bail!("cannot read {name} as rules: give it as --snapshot"),
             Kind::Ss => bail!("cannot read {name} as rules: give it as --sockets"),
             Kind::Unknown => bail!(
@@ -89,6 +107,17 @@ impl Rules {
         for table in tables {
             self.add(desk, input.name, table);
         }
+    }
+
+    fn listing(&mut self, desk: &mut Desk, input: Input<'_>) {
+        let (tables, problems) = parse::nft_list(input);
+        desk.add_problems(GapKind::Rules, problems);
+        let given = &mut desk.host.given;
+        (given.rules_v4, given.rules_v6) = (true, true);
+        self.listed.extend(tables.into_iter().map(|table| Listed {
+            file: input.name.to_owned(),
+            table,
+        }));
     }
 
     /// Adds a table. A kernel has one of each name, so of two that differ one is of another
@@ -133,7 +162,28 @@ impl Rules {
             desk.host.gaps.extend(self.legacy_beside);
         }
         let listed = self.listed.into_iter();
-        let listed = listed.filter(|table| !replaced.contains(&key(table)));
+        let listed: Vec<Listed> = listed
+            .filter(|listed| !replaced.contains(&key(&listed.table)))
+            .collect();
+        for listed in listed.iter().filter(|listed| listed.is_of_iptables()) {
+            let (save, name) = match listed.table.family {
+                TableFamily::Ip6 => ("ip6tables-save", &listed.table.name),
+                _ => ("iptables-save", &listed.table.name),
+            };
+            let what = format!(
+                "table {name} is of iptables-nft, whose rules a listing of nft shows wrongly: give \
+                 the output of {save} as well"
+            );
+            let problem = Problem {
+                file: listed.file.clone(),
+                line: 0,
+                text: String::new(),
+                what,
+                lost: true,
+            };
+            desk.add_problems(GapKind::Rules, [problem]);
+        }
+        let listed = listed.into_iter().map(|listed| listed.table);
         let tables = &mut desk.host.ruleset.tables;
         tables.extend(self.saved.into_iter().chain(listed));
         tables.sort_by_key(|table| table.language);
@@ -175,7 +225,10 @@ mod tests {
     fn a_saved_table_replaces_the_listed_one_and_stands_beside_a_legacy_one() {
         let rules = Rules {
             saved: vec![table(Language::Nft, 2), table(Language::Legacy, 3)],
-            listed: vec![table(Language::Nft, 1)],
+            listed: vec![Listed {
+                file: String::new(),
+                table: table(Language::Nft, 1),
+            }],
             legacy_beside: Vec::new(),
         };
         let mut desk = Desk::default();

@@ -384,6 +384,8 @@ pub enum Expr {
     Match(xt::Match),
     /// An xt target in a compat rule.
     Target(xt::Target),
+    /// The rest of a rule in a text, which was not understood: it may do anything.
+    Unread(Box<str>),
     /// Not modelled, by the kernel's name; where it writes a register, which one.
     Gap {
         name: Box<str>,

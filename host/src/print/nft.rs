@@ -105,6 +105,7 @@ impl Statements {
             | Expr::Pass(_)
             | Expr::Match(_)
             | Expr::Target(_)
+            | Expr::Unread(_)
             | Expr::Gap { .. } => self.act(expr),
         }
     }
@@ -241,6 +242,7 @@ impl Statements {
                 format!("queue{flags} to {num}")
             }
             Expr::Pass(name) => name.to_string(),
+            Expr::Unread(text) => text.to_string(),
             Expr::Match(item) => super::xt_match(item, self.proto == Some(Proto::ICMP6)),
             Expr::Target(target) => super::xt_target(target),
             Expr::Gap { name, dreg } => {

@@ -175,6 +175,10 @@ impl Lowering<'_> {
             Expr::Match(matched) => self.ops.extend(xt::test(matched).map(Op::Test)),
             Expr::Target(target) => self.ops.extend(xt::target(target)),
             Expr::Gap { name, dreg } => self.unknown(name, *dreg),
+            Expr::Unread(text) => {
+                let why = format!("a rule is not understood: {text}");
+                self.ops.push(Op::End(End::Gap(why.into())));
+            }
         }
     }
 
