@@ -171,7 +171,7 @@ pub(crate) struct HostArgs {
     /// A host that `berth snapshot` saved
     #[arg(long, value_name = "FILE", conflicts_with = "netns")]
     pub(crate) snapshot: Option<PathBuf>,
-    /// Rules: iptables-save, ip6tables-save or nft list ruleset
+    /// Rules: iptables-save, ip6tables-save, nft list ruleset (also with -j)
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
     /// Sockets: ss -tulpen

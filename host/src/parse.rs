@@ -6,6 +6,7 @@
 mod ip_json;
 mod iptables_save;
 mod kind;
+mod nft_json;
 mod nft_list;
 mod problem;
 mod short;
@@ -16,6 +17,7 @@ pub use ip_json::{ip_addresses, ip_links, ip_routes, ip_rules};
 pub(crate) use iptables_save::words;
 pub use iptables_save::{IptablesSave, iptables_save};
 pub use kind::{Kind, kind};
+pub use nft_json::nft_json;
 pub use nft_list::nft_list;
 pub use problem::{Input, Problem};
 pub use short::{AddressText, ShortError, address, listen, route};

@@ -452,6 +452,7 @@ fn read_all(text: &[u8]) {
     let _ = parse::kind(text);
     let _ = parse::iptables_save(input);
     let _ = parse::nft_list(input);
+    let _ = parse::nft_json(input);
     let _ = parse::ss(input, |_| Some(1));
     let _ = parse::sysctls(input);
     let _ = parse::ip_links(input);
@@ -468,6 +469,7 @@ fn recorded() -> impl Strategy<Value = Vec<u8>> {
     let files = [
         "nft/after/iptables-save.txt",
         "nft/after/nft-list-ruleset.txt",
+        "nft/after/nft-list-ruleset.json",
         "legacy/after/ip6tables-save.txt",
         "nft/after/ss-tulpenOH.txt",
         "nft/sysctl.txt",

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use host::parse::{Input, nft_list};
+use host::parse::{Input, nft_json, nft_list};
 use host::{Host, Language, RuleBody, nft::Expr};
 use testkit::truth::foretell::foretell;
 use testkit::truth::generate;
@@ -19,8 +19,9 @@ const HOSTS: u64 = 60;
 /// Packets foretold for each.
 const PACKETS: usize = 20;
 
-fn listing() -> String {
+fn listing(options: &[&str]) -> String {
     let listed = Command::new("nft")
+        .args(options)
         .args(["list", "ruleset"])
         .output()
         .unwrap();
@@ -34,7 +35,11 @@ fn read(host: &Host, text: &str, unread: &mut BTreeSet<String>) -> Host {
         name: "listing",
         text: text.as_bytes(),
     };
-    let (tables, problems) = nft_list(input);
+    let (tables, problems) = if text.starts_with('{') {
+        nft_json(input)
+    } else {
+        nft_list(input)
+    };
     unread.extend(
         problems
             .iter()
@@ -69,10 +74,16 @@ fn a_listing_says_what_the_kernel_says() {
         world.enter(Place::Node).unwrap();
         let dump = kernel::read(&kernel::ReadOptions::default()).unwrap();
         let host = host::wire::host(&dump);
-        let text = listing();
-        let listed = read(&host, &text, &mut unread);
-        for packet in &spec.packets {
-            let (kernel, text) = (foretell(&host, packet), foretell(&listed, packet));
+        let listed = [&[][..], &["-j"]].map(|options| {
+            let text = listing(options);
+            read(&host, &text, &mut unread)
+        });
+        for (packet, listed) in spec
+            .packets
+            .iter()
+            .flat_map(|p| listed.iter().map(move |l| (p, l)))
+        {
+            let (kernel, text) = (foretell(&host, packet), foretell(listed, packet));
             match (ends(&kernel), ends(&text)) {
                 (Some(kernel), Some(text)) if kernel == text => compared += 1,
                 (Some(kernel), Some(text)) => {
@@ -110,7 +121,7 @@ fn kube_proxys_table_is_understood_as_a_whole() {
             .unwrap()
             .success()
     );
-    let text = listing();
+    let text = listing(&[]);
     let input = Input {
         name: "listing",
         text: text.as_bytes(),

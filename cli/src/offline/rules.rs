@@ -78,11 +78,8 @@ impl Rules {
         }
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
-            Kind::NftText => self.listing(desk, input),
-            Kind::NftJson => bail!(
-                "cannot read {name}: listings of nft in JSON are not understood: give that of \
-                 `nft list ruleset` without -j, or a `berth snapshot` of the host"
-            ),
+            Kind::NftText => self.listing(desk, input.name, parse::nft_list(input)),
+            Kind::NftJson => self.listing(desk, input.name, parse::nft_json(input)),
             Kind::Snapshot => bail!("cannot read {name} as rules: give it as --snapshot"),
             Kind::Ss => bail!("cannot read {name} as rules: give it as --sockets"),
             Kind::Unknown => bail!(
@@ -109,13 +106,17 @@ impl Rules {
         }
     }
 
-    fn listing(&mut self, desk: &mut Desk, input: Input<'_>) {
-        let (tables, problems) = parse::nft_list(input);
+    fn listing(
+        &mut self,
+        desk: &mut Desk,
+        file: &str,
+        (tables, problems): (Vec<Table>, Vec<Problem>),
+    ) {
         desk.add_problems(GapKind::Rules, problems);
         let given = &mut desk.host.given;
         (given.rules_v4, given.rules_v6) = (true, true);
         self.listed.extend(tables.into_iter().map(|table| Listed {
-            file: input.name.to_owned(),
+            file: file.to_owned(),
             table,
         }));
     }

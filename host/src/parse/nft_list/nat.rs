@@ -176,7 +176,9 @@ fn computed(
     let mut values = vec![addr];
     // A map written out tells by its values whether they have ports.
     let is_named = cursor.word().starts_with('@');
-    let has_port = has_port || (!is_named && gives_ports(cursor));
+    let has_port = has_port
+        || (!is_named && gives_ports(cursor))
+        || compiler.gives_more(cursor.word(), addr.len());
     values.extend(has_port.then_some(Kind::Port));
     let len = values
         .iter()
@@ -212,6 +214,13 @@ fn gives_ports(cursor: &Cursor<'_, '_>) -> bool {
 }
 
 impl Compiler<'_> {
+    /// Whether a named map gives more than an address.
+    fn gives_more(&self, word: &str, addr: u32) -> bool {
+        let name = word.strip_prefix('@').unwrap_or_default();
+        let set = self.sets.iter().find(|set| set.name == name);
+        set.is_some_and(|set| matches!(set.data, DataKind::Value(len) if len > addr))
+    }
+
     /// Whether a map gives the lowest and the highest of a range.
     fn gives_ranges(&self, name: &str) -> bool {
         let set = self.sets.iter().find(|set| set.name == name);
