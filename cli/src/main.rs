@@ -19,6 +19,9 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit status of an answer that cannot tell, and of misuse.
 const CANNOT_TELL: u8 = 2;
 
