@@ -40,6 +40,7 @@ const ROWS: &[Row] = &[
             "anstyle",
             "axum",
             "indicatif",
+            "mimalloc",
             "rustix",
             "tracing",
             "thiserror",
