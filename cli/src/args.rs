@@ -164,8 +164,8 @@ pub(crate) struct DiffArgs {
 pub(crate) struct HostArgs {
     /// Another network namespace of this machine: its path, its name, or a process in it
     #[arg(long, value_name = "PATH|PID", conflicts_with_all = [
-        "rules", "sockets", "addresses", "routes", "ip_rules", "links", "sysctls", "sysctl",
-        "listen", "address", "route",
+        "rules", "sockets", "addresses", "routes", "ip_rules", "links", "sets", "conntrack",
+        "sysctls", "sysctl", "listen", "address", "route",
     ])]
     pub(crate) netns: Option<NetnsRef>,
     /// A host that `berth snapshot` saved
@@ -189,6 +189,12 @@ pub(crate) struct HostArgs {
     /// Links: ip -j -d link
     #[arg(long, value_name = "FILE")]
     pub(crate) links: Vec<PathBuf>,
+    /// ipsets: ipset save
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sets: Vec<PathBuf>,
+    /// Tracked connections: conntrack -L
+    #[arg(long, value_name = "FILE")]
+    pub(crate) conntrack: Vec<PathBuf>,
     /// Kernel settings: sysctl -a
     #[arg(long, value_name = "FILE")]
     pub(crate) sysctls: Vec<PathBuf>,
@@ -279,6 +285,8 @@ impl HostArgs {
             &self.routes,
             &self.ip_rules,
             &self.links,
+            &self.sets,
+            &self.conntrack,
             &self.sysctls,
         ];
         let short = [&self.sysctl, &self.listen, &self.address, &self.route];

@@ -31,6 +31,8 @@ pub(crate) fn read(args: &HostArgs) -> anyhow::Result<(Host, Option<Dump>)> {
     routing::read(&mut desk, args)?;
     rules::read(&mut desk, &args.rules)?;
     sockets::read(&mut desk, args)?;
+    desk.sets(args)?;
+    desk.connections(args)?;
     desk.sysctls(args)?;
     desk.say_problems();
     Ok((desk.host, dump))
@@ -91,6 +93,29 @@ impl Desk {
                 self.problems.push((kind, problem));
             }
         }
+    }
+
+    fn sets(&mut self, args: &HostArgs) -> anyhow::Result<()> {
+        if !args.sets.is_empty() {
+            self.host.ipsets.clear();
+        }
+        for path in &args.sets {
+            let sets = self.parsed(GapKind::Rules, path, |_, input| parse::ipset_save(input))?;
+            self.host.ipsets.extend(sets);
+        }
+        Ok(())
+    }
+
+    fn connections(&mut self, args: &HostArgs) -> anyhow::Result<()> {
+        if !args.conntrack.is_empty() {
+            self.host.connections.clear();
+        }
+        for path in &args.conntrack {
+            // Connections that are there already decide nothing about a new one.
+            let found = self.parsed(GapKind::Input, path, |_, input| parse::conntrack(input))?;
+            self.host.connections.extend(found);
+        }
+        Ok(())
     }
 
     fn sysctls(&mut self, args: &HostArgs) -> anyhow::Result<()> {

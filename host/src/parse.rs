@@ -3,7 +3,9 @@
 //! Text in, model out, no I/O. Reading never fails as a whole: a part that is not understood
 //! becomes a gap in its place and a [`Problem`], and the rest still serves.
 
+mod conntrack;
 mod ip_json;
+mod ipset_save;
 mod iptables_save;
 mod kind;
 mod nft_json;
@@ -13,7 +15,9 @@ mod short;
 mod ss;
 mod sysctl;
 
+pub use conntrack::conntrack;
 pub use ip_json::{ip_addresses, ip_links, ip_routes, ip_rules};
+pub use ipset_save::ipset_save;
 pub(crate) use iptables_save::words;
 pub use iptables_save::{IptablesSave, iptables_save};
 pub use kind::{Kind, kind};

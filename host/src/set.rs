@@ -25,6 +25,26 @@ pub enum IpSetField {
     Set,
 }
 
+impl IpSetField {
+    /// What each dimension holds, by the name of the type; none where one is unknown.
+    pub fn of_type(type_name: &str) -> Vec<Self> {
+        let (method, list) = type_name.split_once(':').unwrap_or_default();
+        let field = |name: &str| match name {
+            "ip" => Some(Self::Ip),
+            "net" => Some(Self::Net),
+            "port" if method == "bitmap" => Some(Self::BarePort),
+            "port" => Some(Self::Port),
+            "mac" => Some(Self::Mac),
+            "iface" => Some(Self::Iface),
+            "mark" => Some(Self::Mark),
+            "set" => Some(Self::Set),
+            _ => None,
+        };
+        let fields: Option<Vec<_>> = list.split(',').map(field).collect();
+        fields.unwrap_or_default()
+    }
+}
+
 /// The value of one dimension of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IpSetMember {

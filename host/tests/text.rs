@@ -451,6 +451,8 @@ fn read_all(text: &[u8]) {
     let input = input(text);
     let _ = parse::kind(text);
     let _ = parse::iptables_save(input);
+    let _ = parse::ipset_save(input);
+    let _ = parse::conntrack(input);
     let _ = parse::nft_list(input);
     let _ = parse::nft_json(input);
     let _ = parse::ss(input, |_| Some(1));
@@ -472,6 +474,7 @@ fn recorded() -> impl Strategy<Value = Vec<u8>> {
         "nft/after/nft-list-ruleset.json",
         "legacy/after/ip6tables-save.txt",
         "nft/after/ss-tulpenOH.txt",
+        "legacy/after/conntrack.txt",
         "nft/sysctl.txt",
         "nft/ip-link.json",
         "nft/ip-addr.json",

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use host::parse::{Input, nft_json, nft_list};
+use host::parse::{Input, ipset_save, nft_json, nft_list};
 use host::{Host, Language, RuleBody, nft::Expr};
 use testkit::truth::foretell::foretell;
 use testkit::truth::generate;
@@ -103,6 +103,37 @@ fn a_listing_says_what_the_kernel_says() {
         unknown * 10 < compared,
         "{unknown} unknown beside {compared}"
     );
+}
+
+/// Sets and their entries in an order of their own: the kernel's hash tables have none.
+fn sorted(mut sets: Vec<host::IpSet>) -> Vec<host::IpSet> {
+    for set in &mut sets {
+        set.entries.sort_by_key(|entry| format!("{entry:?}"));
+    }
+    sets
+}
+
+#[test]
+fn a_save_of_ipsets_says_what_the_kernel_says() {
+    let mut compared = 0;
+    for seed in 0..HOSTS / 2 {
+        let mut spec = generate::host(seed + 500, PACKETS);
+        spec.loads.clear();
+        let world = World::new().unwrap();
+        world.configure(&spec).unwrap();
+        world.enter(Place::Node).unwrap();
+        let dump = kernel::read(&kernel::ReadOptions::default()).unwrap();
+        let saved = Command::new("ipset").arg("save").output().unwrap();
+        let (sets, problems) = ipset_save(Input {
+            name: "sets",
+            text: &saved.stdout,
+        });
+        assert_eq!(problems, []);
+        let kernel = host::wire::host(&dump).ipsets;
+        compared += kernel.iter().map(|set| set.entries.len()).sum::<usize>();
+        assert_eq!(sorted(sets), sorted(kernel));
+    }
+    assert!(compared > 100, "{compared} entries");
 }
 
 #[test]

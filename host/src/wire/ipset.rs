@@ -95,31 +95,13 @@ fn header(name: &str, attributes: &Attributes<'_>) -> Option<IpSet> {
         fields: if is_cut {
             Vec::new()
         } else {
-            fields(&type_name)
+            IpSetField::of_type(&type_name)
         },
         type_name,
         is_v6: attributes.byte(FAMILY) == Some(IPV6),
         netmask: data.byte(NETMASK),
         entries: Vec::new(),
     })
-}
-
-/// What each dimension holds, by the name of the type; none where one is unknown.
-fn fields(type_name: &str) -> Vec<IpSetField> {
-    let (method, list) = type_name.split_once(':').unwrap_or_default();
-    let field = |name: &str| match name {
-        "ip" => Some(IpSetField::Ip),
-        "net" => Some(IpSetField::Net),
-        "port" if method == "bitmap" => Some(IpSetField::BarePort),
-        "port" => Some(IpSetField::Port),
-        "mac" => Some(IpSetField::Mac),
-        "iface" => Some(IpSetField::Iface),
-        "mark" => Some(IpSetField::Mark),
-        "set" => Some(IpSetField::Set),
-        _ => None,
-    };
-    let fields: Option<Vec<_>> = list.split(',').map(field).collect();
-    fields.unwrap_or_default()
 }
 
 const IP: u16 = 1;

@@ -1,0 +1,177 @@
+//! `ipset save`: sets and their entries, a line each.
+
+use std::net::IpAddr;
+
+use net::{Family, Prefix, Proto};
+
+use super::problem::{Input, Problem, Problems};
+use crate::{IpSet, IpSetEntry, IpSetField, IpSetMember};
+
+/// Reads `create` and `add` lines. A set with an entry that is not understood, or of a type
+/// that is not modelled, has no fields: nothing is concluded from a part of it.
+pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
+    let text = String::from_utf8_lossy(input.text);
+    let mut problems = Problems::of(input);
+    let mut sets: Vec<IpSet> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [] => {}
+            [first, ..] if first.starts_with('#') => {}
+            ["create" | "-N", name, type_name, ..] => sets.push(create(name, type_name, &words)),
+            ["add" | "-A", name, entry, ..] => {
+                // Entries follow their set.
+                let Some(set) = sets.iter_mut().rev().find(|set| set.name == name) else {
+                    problems.add(
+                        number + 1,
+                        line,
+                        "entry of a set that was not created: skipped",
+                    );
+                    continue;
+                };
+                if set.fields.is_empty() {
+                    continue;
+                }
+                if let Some(entry) = self::entry(entry, &words, set) {
+                    set.entries.push(entry);
+                } else {
+                    let what = "entry is not understood: what the set holds is unknown";
+                    problems.note(number + 1, line, what);
+                    forget(set);
+                }
+            }
+            _ => problems.add(number + 1, line, "line is none of `ipset save`: skipped"),
+        }
+    }
+    (sets, problems.into_vec())
+}
+
+fn create(name: &str, type_name: &str, words: &[&str]) -> IpSet {
+    let option = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1).copied()
+    };
+    let is_cut = option("markmask").is_some() || option("bitmask").is_some();
+    IpSet {
+        name: name.to_owned(),
+        type_name: type_name.to_owned(),
+        fields: if is_cut {
+            Vec::new()
+        } else {
+            IpSetField::of_type(type_name)
+        },
+        is_v6: option("family") == Some("inet6"),
+        netmask: option("netmask").and_then(|len| len.parse().ok()),
+        entries: Vec::new(),
+    }
+}
+
+fn forget(set: &mut IpSet) {
+    set.fields.clear();
+    set.entries.clear();
+}
+
+/// `10.0.0.1,tcp:80,10.0.0.0/8 [nomatch] …`.
+fn entry(text: &str, words: &[&str], set: &IpSet) -> Option<IpSetEntry> {
+    let family = if set.is_v6 { Family::V6 } else { Family::V4 };
+    let mut parts = text.split(',');
+    let members: Option<Vec<IpSetMember>> = set
+        .fields
+        .iter()
+        .map(|field| member(*field, parts.next()?, family))
+        .collect();
+    // `physdev:` and wildcards ask for more than a name; what is left belongs to no field.
+    let is_more = words.contains(&"wildcard") || parts.next().is_some();
+    Some(IpSetEntry {
+        members: members.filter(|_| !is_more)?,
+        nomatch: words.contains(&"nomatch"),
+    })
+}
+
+fn member(field: IpSetField, text: &str, family: Family) -> Option<IpSetMember> {
+    let member = match field {
+        IpSetField::Ip | IpSetField::Net => {
+            let address = |text: &str| text.parse::<IpAddr>().ok();
+            if let Some((first, last)) = text.split_once('-') {
+                IpSetMember::Range(address(first)?, address(last)?)
+            } else {
+                IpSetMember::Net(text.parse::<Prefix>().ok()?)
+            }
+        }
+        IpSetField::Port => {
+            let (proto, port) = text.split_once(':').unwrap_or(("tcp", text));
+            let proto: Proto = proto.parse().ok()?;
+            IpSetMember::Port(proto, port.parse().ok()?)
+        }
+        IpSetField::BarePort => IpSetMember::BarePort(text.parse().ok()?),
+        IpSetField::Mac => {
+            let bytes: Option<Vec<u8>> = text
+                .split(':')
+                .map(|part| u8::from_str_radix(part, 16).ok())
+                .collect();
+            IpSetMember::Mac(bytes?.try_into().ok()?)
+        }
+        IpSetField::Iface if text.starts_with("physdev:") => return None,
+        IpSetField::Iface => IpSetMember::Iface(text.to_owned()),
+        IpSetField::Mark => {
+            let digits = text.strip_prefix("0x").unwrap_or(text);
+            IpSetMember::Mark(u32::from_str_radix(digits, 16).ok()?)
+        }
+        IpSetField::Set => IpSetMember::Set(text.to_owned()),
+    };
+    is_of(&member, family).then_some(member)
+}
+
+/// Whether an address is of the set's family.
+fn is_of(member: &IpSetMember, family: Family) -> bool {
+    match member {
+        IpSetMember::Net(prefix) => prefix.family() == family,
+        IpSetMember::Range(first, last) => {
+            Family::of(*first) == family && Family::of(*last) == family
+        }
+        IpSetMember::Port(..)
+        | IpSetMember::BarePort(_)
+        | IpSetMember::Mac(_)
+        | IpSetMember::Iface(_)
+        | IpSetMember::Mark(_)
+        | IpSetMember::Set(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Vec<IpSet>, Vec<Problem>) {
+        ipset_save(Input {
+            name: "sets",
+            text: text.as_bytes(),
+        })
+    }
+
+    #[test]
+    fn a_set_has_its_type_its_family_and_its_entries() {
+        let text = "create a hash:ip,port,net family inet hashsize 1024 maxelem 65536\n\
+                    add a 10.0.0.1,tcp:80,10.0.0.0/8 timeout 3 nomatch\n";
+        let (sets, problems) = read(text);
+        assert_eq!(problems, []);
+        let set = &sets[0];
+        assert_eq!(
+            set.fields,
+            [IpSetField::Ip, IpSetField::Port, IpSetField::Net]
+        );
+        let prefix = |text: &str| IpSetMember::Net(text.parse().unwrap());
+        let port = IpSetMember::Port(Proto::TCP, 80);
+        let members = vec![prefix("10.0.0.1/32"), port, prefix("10.0.0.0/8")];
+        let nomatch = true;
+        assert_eq!(set.entries, [IpSetEntry { members, nomatch }]);
+    }
+
+    #[test]
+    fn an_entry_that_is_not_understood_leaves_the_set_unknown() {
+        let (sets, problems) = read("create b hash:net,iface\nadd b 10.0.0.0/8,physdev:eth0\n");
+        assert_eq!((sets[0].fields.len(), problems.len()), (0, 1));
+        let (sets, problems) = read("add c 10.0.0.1\nwhat is this\n");
+        assert_eq!((sets.len(), problems.len()), (0, 2));
+    }
+}
