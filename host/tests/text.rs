@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use host::parse::{self, Input};
 use host::xt::{
     AddrTypes, ConntrackMatch, CtMarkMode, IfaceName, IpRange, LimitMatch, MaskedAddr, Match,
-    Multiport, NatRange, Not, PortRange, PortSide, Recent, RecentAction, RejectWith, Rule,
-    SetMatch, Statistic, Target, TcpFlags, TransportMatch,
+    Multiport, NatRange, Not, Owner, PortRange, PortSide, Recent, RecentAction, RejectWith,
+    RpFilter, Rule, SetMatch, Statistic, Target, TcpFlags, TransportMatch,
 };
 use host::{RuleBody, Table, print};
 use net::{Family, Proto, addr_bits, addr_of};
@@ -261,7 +261,7 @@ fn set() -> impl Strategy<Value = Match> {
 }
 
 fn gap() -> impl Strategy<Value = Match> {
-    let names = vec!["hashlimit", "policy", "owner", "policy", "string"];
+    let names = vec!["hashlimit", "policy", "socket", "policy", "string"];
     let options = vec![
         "",
         "--pol none",
@@ -292,6 +292,22 @@ fn small_match() -> impl Strategy<Value = Match> {
         "[ -~é]{0,60}".prop_map(|text| Match::Comment(text.into())),
         rate,
         not(any::<[u8; 6]>()).prop_map(Match::Mac),
+        (
+            not((0..500_u32, 500..1000_u32)),
+            option::of(not((7..8_u32, 7..8_u32)))
+        )
+            .prop_map(|(uid, gid)| Match::Owner(Owner {
+                uid: Some(uid),
+                gid,
+            })),
+        not(0..3_u32).prop_map(Match::PktType),
+        any::<(bool, bool, bool)>().prop_map(|(loose, valid_mark, invert)| {
+            Match::RpFilter(RpFilter {
+                loose,
+                valid_mark,
+                invert,
+            })
+        }),
     ]
 }
 

@@ -109,6 +109,9 @@ fn is_native(test: &Match) -> bool {
         | Match::Set(_)
         | Match::IpRange(_)
         | Match::Mac(_)
+        | Match::Owner(_)
+        | Match::PktType(_)
+        | Match::RpFilter(_)
         | Match::Physdev(_)
         | Match::Gap { .. } => false,
     }

@@ -208,7 +208,7 @@ fn transport_header(state: &State) -> Layout {
             Kind::First => 0x02,
             Kind::Answer => 0x12,
             Kind::Ack => 0x10,
-            Kind::Reset | Kind::IcmpError(..) => 0x14,
+            Kind::Reset { .. } | Kind::IcmpError(..) => 0x14,
         };
         layout.push((4, (Err("sequence numbers"), 8)));
         layout.push((12, (Err("the length of the TCP header"), 1)));

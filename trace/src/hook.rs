@@ -211,6 +211,9 @@ fn match_needs(matched: &Match) -> bool {
         | Match::Set(_)
         | Match::IpRange(_)
         | Match::Mac(_)
+        | Match::Owner(_)
+        | Match::PktType(_)
+        | Match::RpFilter(_)
         | Match::Physdev(_) => false,
     }
 }

@@ -36,11 +36,11 @@ impl Eval<'_> {
             Kind::First => true,
             Kind::Answer => packet.proto != Proto::TCP,
             Kind::Ack => loose,
-            Kind::Reset | Kind::IcmpError(..) => false,
+            Kind::Reset { .. } | Kind::IcmpError(..) => false,
         };
         state.tracking = match (&mut state.conn, packet.kind) {
             (Some(_), Kind::IcmpError(..)) => Tracking::Related,
-            (Some(conn), Kind::Answer | Kind::Reset) => {
+            (Some(conn), Kind::Answer | Kind::Reset { .. }) => {
                 conn.replied = true;
                 Tracking::Established
             }

@@ -32,8 +32,11 @@ pub(crate) enum Kind {
     Answer,
     /// The last packet of the TCP handshake.
     Ack,
-    /// A TCP reset.
-    Reset,
+    /// A TCP reset, of the kernel or of a rule.
+    Reset {
+        /// A rule that rejects sends it.
+        by_rule: bool,
+    },
     /// An ICMP error with type and code.
     IcmpError(u8, u8),
 }

@@ -383,7 +383,7 @@ impl<'h> Eval<'h> {
     /// Whether the kernel reads protocol and ports of packets that it routes: only if a policy
     /// rule asks for them, and not just of packets made here (fib_rules.h,
     /// fib_rule_requires_fldissect).
-    fn dissects(&self, family: Family) -> bool {
+    pub(crate) fn dissects(&self, family: Family) -> bool {
         let mut rules = self
             .host
             .routing_rules

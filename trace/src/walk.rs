@@ -164,7 +164,9 @@ impl Walk<'_, '_> {
     fn error_packets(&mut self, state: State, refused: &Refused, tracking: Tracking) -> Vec<State> {
         let with = refused.with;
         let kind = match with {
-            RejectWith::TcpReset => Kind::Reset,
+            RejectWith::TcpReset => Kind::Reset {
+                by_rule: matches!(refused.cause, Cause::RuleRejects(_)),
+            },
             RejectWith::Icmp(code) => Kind::IcmpError(3, code),
             RejectWith::Icmp6(code) => Kind::IcmpError(1, code),
         };

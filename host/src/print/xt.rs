@@ -7,7 +7,7 @@ use net::{Family, Proto, addr_bits};
 use crate::parse::words::{ADDR_TYPES, CT_STATES, CT_STATUS, TCP_FLAGS};
 use crate::xt::{
     AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, MaskedAddr, Match, Multiport, Not,
-    Physdev, PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TransportMatch,
+    Owner, Physdev, PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TransportMatch,
 };
 
 use super::line::Line;
@@ -50,12 +50,42 @@ pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
         Match::Set(m) => set(line, m),
         Match::IpRange(m) => ip_range(line, m),
         Match::Physdev(m) => physdev(line, m),
+        Match::Owner(m) => owner(line, *m),
+        Match::PktType(m) => {
+            let kinds = ["unicast", "broadcast", "multicast"];
+            line.option(false, "-m", "pkttype");
+            line.option(m.not, "--pkt-type", kinds[m.value.min(2) as usize]);
+        }
+        Match::RpFilter(m) => {
+            line.option(false, "-m", "rpfilter");
+            let flags = [
+                (m.loose, "--loose"),
+                (m.valid_mark, "--validmark"),
+                (m.invert, "--invert"),
+            ];
+            for (_, flag) in flags.iter().filter(|(is, _)| *is) {
+                line.word(flag);
+            }
+        }
         Match::Mac(m) => {
             line.option(false, "-m", "mac");
             let bytes = m.value.map(|byte| format!("{byte:02x}"));
             line.option(m.not, "--mac-source", bytes.join(":"));
         }
         Match::Gap { name, options } => gap(line, "-m", name, options),
+    }
+}
+
+fn owner(line: &mut Line, m: Owner) {
+    line.option(false, "-m", "owner");
+    for (name, id) in [("--uid-owner", m.uid), ("--gid-owner", m.gid)] {
+        let Some(Not { not, value }) = id else {
+            continue;
+        };
+        match value {
+            (first, last) if first == last => line.option(not, name, first),
+            (first, last) => line.option(not, name, format!("{first}-{last}")),
+        }
     }
 }
 

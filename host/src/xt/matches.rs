@@ -284,6 +284,34 @@ impl Physdev {
     }
 }
 
+/// `-m owner`: lowest and highest id of the sender's user and group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// `--uid-owner`.
+    pub uid: Option<Not<(u32, u32)>>,
+    /// `--gid-owner`.
+    pub gid: Option<Not<(u32, u32)>>,
+}
+
+impl Owner {
+    /// Whether every test is inverted: so it holds for packets that no socket sent
+    /// (xt_owner.c, owner_mt).
+    pub fn holds_unowned(&self) -> bool {
+        [self.uid, self.gid].into_iter().flatten().all(|id| id.not)
+    }
+}
+
+/// `-m rpfilter`: whether the way back to the source leads over the incoming interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RpFilter {
+    /// `--loose`: over any.
+    pub loose: bool,
+    /// `--validmark`: with the packet's mark.
+    pub valid_mark: bool,
+    /// `--invert`: whether it does not.
+    pub invert: bool,
+}
+
 /// One test of an xt rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -333,6 +361,12 @@ pub enum Match {
     Mac(Not<[u8; 6]>),
     /// `-m physdev`.
     Physdev(Box<Physdev>),
+    /// `-m owner`.
+    Owner(Owner),
+    /// `-m pkttype`: 0 unicast, 1 broadcast, 2 multicast.
+    PktType(Not<u32>),
+    /// `-m rpfilter`.
+    RpFilter(RpFilter),
     /// A match that is not modelled: its name, and its options as far as known.
     Gap {
         /// `hashlimit`, `string`, …

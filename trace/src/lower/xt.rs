@@ -1,13 +1,15 @@
 //! From iptables' matches and targets to the small form.
 
+mod origin;
+
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use host::nft::PayloadBase;
 use host::xt::{
     AddrTypes, ConntrackMatch, CtMarkMode, IfaceName, IpRange, LimitMatch, MaskedAddr, Match,
-    Multiport, NatRange, Not, Physdev, PortRange, PortSide, Recent, RecentAction, Rule, Statistic,
-    Target, TransportMatch,
+    Multiport, NatRange, Not, PortRange, PortSide, Recent, RecentAction, Rule, Statistic, Target,
+    TransportMatch,
 };
 use net::addr_bits;
 
@@ -130,8 +132,11 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
             Test::InIpSet(plain).inverted(set.not)
         }
         Match::IpRange(range) => address_range(range),
-        Match::Mac(mac) => link_layer(*mac),
-        Match::Physdev(physdev) => bridge_port(physdev),
+        Match::Mac(mac) => origin::link_layer(*mac),
+        Match::Physdev(physdev) => origin::bridge_port(physdev),
+        Match::Owner(owner) => origin::sender(*owner),
+        Match::PktType(kind) => one(Field::PktType, 1, kind.value.into()).inverted(kind.not),
+        Match::RpFilter(filter) => origin::way_back(*filter),
         Match::Gap { name, options } => Test::gap(&not_modelled("match", name, options)),
     })
 }
@@ -414,34 +419,6 @@ fn address_range(m: &IpRange) -> Test {
         m.dst.map(|r| test(Field::Dst, r)),
     ];
     Test::All(tests.into_iter().flatten().collect())
-}
-
-/// Packets that no bridge carries match where every test is inverted.
-fn bridge_port(physdev: &Physdev) -> Test {
-    let why = "through which port of a bridge a packet comes is not modelled";
-    Test::Any(vec![
-        Test::All(vec![Test::Bridged, Test::gap(why)]),
-        Test::All(vec![
-            Test::Not(Box::new(Test::Bridged)),
-            Test::Const(physdev.holds_unbridged()),
-        ]),
-    ])
-}
-
-/// Without an Ethernet header the match fails, negated or not (xt_mac.c).
-fn link_layer(mac: Not<[u8; 6]>) -> Test {
-    let source = Field::Header {
-        base: PayloadBase::Link,
-        offset: 6,
-    };
-    let value = Value::field(source, 6);
-    let within = Ranges::one(super::number(&mac.value));
-    let is = Test::In {
-        value: value.clone(),
-        within,
-    }
-    .inverted(mac.not);
-    Test::All(vec![Test::Present(value), is])
 }
 
 /// The way `CONNMARK` changes marks, for the evaluator (xt_connmark.c, connmark_tg_shift).

@@ -21,14 +21,18 @@ impl Walk<'_, '_> {
             Fact::Unknown(_) => None,
             known => Some(known.clone()),
         };
+        // The reset of an IPv4 rule is routed like a packet that OUTPUT changed
+        // (nf_reject_ipv4.c, nf_send_reset).
+        let rerouted = state.family == Family::V4 && packet.kind == Kind::Reset { by_rule: true };
+        let reads = !rerouted || self.eval.dissects(Family::V4);
         let key = Key {
             dst: packet.dst.clone(),
             src: chosen,
             iif: None,
             oif: packet.device.or(only),
             mark: packet.mark,
-            proto: Some(packet.proto),
-            ports: ports_of(packet),
+            proto: Some(packet.proto).filter(|_| reads),
+            ports: ports_of(packet).filter(|_| reads),
         };
         let mut landed = Vec::new();
         for (state, way) in self.eval.route_out(state, &key) {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use net::{Family, addr_of};
 
 use crate::xt::{
-    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, Physdev, PortSide,
-    Recent, RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
+    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, Owner, Physdev,
+    PortSide, Recent, RecentAction, RpFilter, SetMatch, Statistic, TcpFlags, TransportMatch,
 };
 
 use super::conntrack;
@@ -75,6 +75,9 @@ pub(super) fn start(name: &str, family: Family) -> Option<Start> {
         "iprange" => part("iprange", Match::IpRange(Box::default())),
         "mac" => part("mac", Match::Mac(Not::is([0; 6]))),
         "physdev" => part("physdev", Match::Physdev(Box::default())),
+        "owner" => part("owner", Match::Owner(Owner::default())),
+        "pkttype" => part("pkttype", Match::PktType(Not::is(0))),
+        "rpfilter" => whole("rpfilter", Match::RpFilter(RpFilter::default())),
         _ => return None,
     })
 }
@@ -130,6 +133,9 @@ pub(super) fn option(item: &mut Match, opt: &mut Opt<'_, '_>) -> Result<Took, St
         Match::IpRange(m) => ip_range(m, opt),
         Match::Mac(m) => mac(m, opt),
         Match::Physdev(m) => physdev(m, opt),
+        Match::Owner(m) => owner(m, opt),
+        Match::PktType(m) => pkt_type(m, opt),
+        Match::RpFilter(m) => rp_filter(m, opt),
         Match::Src(_)
         | Match::Dst(_)
         | Match::In(_)
@@ -373,6 +379,43 @@ fn mac(m: &mut Not<[u8; 6]>, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
         return Ok(Took::Nothing);
     }
     *m = opt.not(values::mac)?;
+    Ok(Took::Whole)
+}
+
+fn owner(m: &mut Owner, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    let range = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        Some((values::integer(first)?, values::integer(last)?))
+    };
+    match &*opt.name {
+        "--uid-owner" => m.uid = Some(opt.not(range)?),
+        "--gid-owner" => m.gid = Some(opt.not(range)?),
+        _ => return Ok(Took::Nothing),
+    }
+    Ok(Took::Whole)
+}
+
+fn pkt_type(m: &mut Not<u32>, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    if opt.name != "--pkt-type" {
+        return Ok(Took::Nothing);
+    }
+    *m = opt.not(|text| match text {
+        "unicast" | "host" => Some(0),
+        "broadcast" => Some(1),
+        "multicast" => Some(2),
+        _ => None,
+    })?;
+    Ok(Took::Whole)
+}
+
+fn rp_filter(m: &mut RpFilter, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    match &*opt.name {
+        "--loose" => m.loose = true,
+        "--validmark" => m.valid_mark = true,
+        "--invert" => m.invert = true,
+        _ => return Ok(Took::Nothing),
+    }
+    opt.flag()?;
     Ok(Took::Whole)
 }
 

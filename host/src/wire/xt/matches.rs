@@ -5,8 +5,9 @@ use net::Proto;
 use super::{Extension, not_if};
 use crate::wire::attr::{Damaged, Fields};
 use crate::xt::{
-    AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, Match, Multiport, Not, Physdev,
-    PortRange, PortSide, Recent, RecentAction, SetMatch, Statistic, TcpFlags, TransportMatch,
+    AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, Match, Multiport, Not, Owner,
+    Physdev, PortRange, PortSide, Recent, RecentAction, RpFilter, SetMatch, Statistic, TcpFlags,
+    TransportMatch,
 };
 
 /// The match, if its name and revision are known and its bytes suffice.
@@ -38,8 +39,43 @@ pub(super) fn known(ext: Extension<'_>) -> Option<Match> {
             not: data.he32(8)? != 0,
             value: data.bytes(0, 6)?.try_into().ok()?,
         })),
+        ("owner", 1) => owner(data),
+        ("pkttype", 0) => Some(Match::PktType(Not {
+            not: data.he32(4)? != 0,
+            value: data.he32(0).filter(|kind| *kind < 3)?,
+        })),
+        ("rpfilter", 0) => rp_filter(data),
         _ => None,
     }
+}
+
+/// `struct xt_owner_match_info`; other tests than those of user and group are not modelled.
+fn owner(data: Fields<'_>) -> Option<Match> {
+    const UID: u8 = 1;
+    const GID: u8 = 2;
+    let (tests, inverted) = (data.byte(16)?, data.byte(17)?);
+    if tests & !(UID | GID) != 0 {
+        return None;
+    }
+    let id = |bit: u8, at: usize| -> Option<Option<Not<(u32, u32)>>> {
+        let value = (data.he32(at)?, data.he32(at + 4)?);
+        let not = inverted & bit != 0;
+        Some((tests & bit != 0).then_some(Not { not, value }))
+    };
+    Some(Match::Owner(Owner {
+        uid: id(UID, 0)?,
+        gid: id(GID, 8)?,
+    }))
+}
+
+/// `struct xt_rpfilter_info`; sources of this host's own are not modelled.
+fn rp_filter(data: Fields<'_>) -> Option<Match> {
+    let flags = data.byte(0)?;
+    (flags & !0xb == 0).then_some(Match::RpFilter(RpFilter {
+        loose: flags & 1 != 0,
+        valid_mark: flags & 2 != 0,
+        invert: flags & 8 != 0,
+    }))
 }
 
 /// Ports in host order; all of them say nothing unless inverted.

@@ -1,6 +1,6 @@
 //! What a random xt rule tests.
 
-use super::super::pool::{self, Hint, MARKS, MASKS};
+use super::super::pool::{self, Hint, MARKS, MASKS, USERS};
 use super::super::rng::Rng;
 use super::super::spec::Part;
 use super::Spot;
@@ -9,7 +9,7 @@ use crate::world::{LINKS, NODE_LINKS, Transport, mac_of};
 /// A test that may stand in `spot` and has a chance to match `hint`; `None` where the one that
 /// was drawn may not.
 pub(super) fn test(rng: &mut Rng, spot: Spot<'_>, hint: &Hint, has_proto: bool) -> Option<Part> {
-    match rng.below(26) {
+    match rng.below(29) {
         0 | 1 => Some(addr(rng, "xt -s", "-s", hint.src)),
         2 | 3 => Some(addr(rng, "xt -d", "-d", hint.dst)),
         4 => link(rng, spot, hint, true),
@@ -32,6 +32,11 @@ pub(super) fn test(rng: &mut Rng, spot: Spot<'_>, hint: &Hint, has_proto: bool) 
         )),
         23 | 24 if spot.pool.stateful => Some(stateful(rng, spot)),
         25 if !has_proto => Some(proto(rng, hint)),
+        26 if spot.only(&["OUTPUT", "POSTROUTING"]) => Some(owner(rng)),
+        27 if spot.only(&["PREROUTING"]) && ["raw", "mangle"].contains(&spot.table) => {
+            Some(way_back(rng))
+        }
+        28 => Some(packet_kind(rng)),
         _ => None,
     }
 }
@@ -308,4 +313,35 @@ fn stateful(rng: &mut Rng, spot: Spot<'_>) -> Part {
             )
         }
     }
+}
+
+fn owner(rng: &mut Rng) -> Part {
+    let user = *rng.pick(&USERS);
+    let (kind, text) = match rng.below(4) {
+        0 => ("xt owner gid", format!("{}--gid-owner 0", not(rng))),
+        1 => (
+            "xt owner uid",
+            format!("{}--uid-owner {user}-{}", not(rng), user + 9),
+        ),
+        2 => (
+            "xt owner uid",
+            format!("{}--uid-owner {user} {}--gid-owner 0-9", not(rng), not(rng)),
+        ),
+        _ => ("xt owner uid", format!("{}--uid-owner {user}", not(rng))),
+    };
+    Part::new(kind, format!("-m owner {text}"))
+}
+
+fn way_back(rng: &mut Rng) -> Part {
+    let options = rng.pick(&["", " --loose", " --validmark", " --loose --validmark"]);
+    let invert = if rng.percent(30) { " --invert" } else { "" };
+    Part::new("xt rpfilter", format!("-m rpfilter{options}{invert}"))
+}
+
+fn packet_kind(rng: &mut Rng) -> Part {
+    let kind = rng.pick(&["unicast", "unicast", "broadcast", "multicast"]);
+    Part::new(
+        "xt pkttype",
+        format!("-m pkttype {}--pkt-type {kind}", not(rng)),
+    )
 }
