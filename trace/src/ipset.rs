@@ -45,7 +45,7 @@ impl<'h> Eval<'h> {
             ),
             Some(set) if set.fields.is_empty() => self.fork(
                 state,
-                &gap(format!("ipset type {} is not modelled", set.type_name)),
+                &gap(format!("what ipset {} holds is not known", set.name)),
             ),
             Some(set) if set.fields == [IpSetField::Set] => self.in_list(state, set, matched),
             Some(set) => self.in_set(state, set, matched),
@@ -59,6 +59,15 @@ impl<'h> Eval<'h> {
             let IpSetMember::Set(name) = member else {
                 continue;
             };
+            // The kernel takes no list into a list (ip_set_list_set.c, list_set_uadt).
+            let of_lists = |set: &IpSet| set.name == *name && set.fields == [IpSetField::Set];
+            if self.host.ipsets.iter().any(of_lists) {
+                let why = format!("ipset {} has a list of sets in it", list.name);
+                let doubt = Doubt::Gap(why.into());
+                let ways = each(open, |state| self.fork(state, &doubt));
+                open = sift(ways, &mut done, |holds| !holds);
+                continue;
+            }
             let mut inner = matched.clone();
             inner.name = Some(name.as_str().into());
             let ways = each(open, |state| self.in_ipset(state, &inner));

@@ -2,14 +2,14 @@
 //! handshake, and what the client makes of it.
 
 mod back;
+mod errors;
 mod onward;
 
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use host::Hook;
 use host::xt::RejectWith;
-use net::{Family, Proto, addr_bits};
+use net::{Family, Proto};
 
 use crate::answer::{Cause, Client, Did, Server, Stage, Verdict};
 use crate::deliver::Taker;
@@ -19,7 +19,6 @@ use crate::eval::Eval;
 use crate::journey::Landing;
 use crate::packet::{Fact, Kind, State, Tracking, User, Way};
 use crate::routing::{is_in_send, is_strict};
-use crate::source::UNIVERSE;
 
 /// Where an answer ends up.
 enum Reach {
@@ -158,53 +157,6 @@ impl Walk<'_, '_> {
             end.request = refused.request;
             self.ends.push(end);
         }
-    }
-
-    /// A reset or an ICMP error about the packets of a state; those from several sources apart.
-    fn error_packets(&mut self, state: State, refused: &Refused, tracking: Tracking) -> Vec<State> {
-        let with = refused.with;
-        let kind = match with {
-            RejectWith::TcpReset => Kind::Reset {
-                by_rule: matches!(refused.cause, Cause::RuleRejects(_)),
-            },
-            RejectWith::Icmp(code) => Kind::IcmpError(3, code),
-            RejectWith::Icmp6(code) => Kind::IcmpError(1, code),
-        };
-        let iif = state.packet.iif;
-        let mut answer = answer_to(state, kind);
-        answer.tracking = tracking;
-        answer.packet.user = User::Nobody;
-        if with == RejectWith::TcpReset {
-            return vec![answer];
-        }
-        let is_v4 = answer.family == Family::V4;
-        answer.packet.proto = if is_v4 { Proto::ICMP } else { Proto::ICMP6 };
-        // The error comes from the address asked, if that is an own one; else from the one
-        // that the way back gives.
-        let asked = answer.ip(&answer.packet.src.clone());
-        let own = asked.is_some_and(|addr| {
-            addr.is_loopback() || self.eval.host.addresses.iter().any(|own| own.addr == addr)
-        });
-        // A packet that was not routed yet counts as not for this host (nf_reject_ipv4.c,
-        // nf_reject_fill_skb_dst).
-        let own = own && !(is_v4 && refused.unrouted);
-        if own {
-            return vec![answer];
-        }
-        // IPv6 takes an address of the link that the packet came in on (icmp.c, icmp6_send);
-        // IPv4 the one that the way back gives.
-        let iif = iif.filter(|link| !is_v4 && *link != self.eval.loopback());
-        let dst = answer.packet.dst.clone();
-        let parts = match iif {
-            Some(iif) => self.eval.by_source(answer, &dst, Some(iif), UNIVERSE),
-            None => vec![(answer, None)],
-        };
-        let with_source = |(mut answer, source): (State, Option<IpAddr>)| {
-            let unknown = Fact::Unknown("the source of an ICMP error");
-            answer.packet.src = source.map_or(unknown, |addr| Fact::Known(addr_bits(addr)));
-            answer
-        };
-        parts.into_iter().map(with_source).collect()
     }
 
     /// At the sockets: somebody takes it, or the kernel refuses.

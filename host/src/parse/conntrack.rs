@@ -41,8 +41,12 @@ pub fn conntrack(input: Input<'_>) -> (Vec<Connection>, Vec<Problem>) {
 /// The protocol's name stands in front of its number; in `/proc`, the family's before.
 fn proto(words: &[&str]) -> Option<Proto> {
     let at = usize::from(matches!(words.first(), Some(&"ipv4" | &"ipv6"))) * 2;
-    let name: Proto = words.get(at)?.parse().ok()?;
     let number: u8 = words.get(at + 1)?.parse().ok()?;
+    // Protocols that conntrack does not track have a number alone.
+    let name = match *words.get(at)? {
+        "unknown" => Proto(number),
+        name => name.parse().ok()?,
+    };
     (name.0 == number).then_some(name)
 }
 
@@ -104,6 +108,13 @@ mod tests {
         assert_eq!(problems, []);
         assert_eq!(found[0].status, SEEN_REPLY | ASSURED | DNAT);
         assert_eq!((found[0].reply.sport, found[0].mark), (8080, 5));
+    }
+
+    #[test]
+    fn a_protocol_without_a_name_is_passed_by() {
+        let text = "unknown  2 599 src=192.0.2.9 dst=224.0.0.1 [UNREPLIED] src=224.0.0.1 \
+                    dst=192.0.2.9 mark=0 use=1\n";
+        assert_eq!(read(text), (vec![], vec![]));
     }
 
     #[test]

@@ -14,12 +14,16 @@ pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
     let mut problems = Problems::of(input);
     let mut sets: Vec<IpSet> = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        // What stands in quotes is a comment.
+        let unquoted = line.split('"').step_by(2);
+        let words: Vec<&str> = unquoted.flat_map(str::split_whitespace).collect();
         match words[..] {
             [] => {}
             [first, ..] if first.starts_with('#') => {}
-            ["create" | "-N", name, type_name, ..] => sets.push(create(name, type_name, &words)),
-            ["add" | "-A", name, entry, ..] => {
+            ["create" | "-N", name, type_name, ref options @ ..] => {
+                sets.push(create(name, type_name, options));
+            }
+            ["add" | "-A", name, entry, ref options @ ..] => {
                 // Entries follow their set.
                 let Some(set) = sets.iter_mut().rev().find(|set| set.name == name) else {
                     problems.add(
@@ -32,7 +36,7 @@ pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
                 if set.fields.is_empty() {
                     continue;
                 }
-                if let Some(entry) = self::entry(entry, &words, set) {
+                if let Some(entry) = self::entry(entry, options, set) {
                     set.entries.push(entry);
                 } else {
                     let what = "entry is not understood: what the set holds is unknown";
@@ -46,10 +50,10 @@ pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
     (sets, problems.into_vec())
 }
 
-fn create(name: &str, type_name: &str, words: &[&str]) -> IpSet {
+fn create(name: &str, type_name: &str, options: &[&str]) -> IpSet {
     let option = |name: &str| {
-        let at = words.iter().position(|word| *word == name)?;
-        words.get(at + 1).copied()
+        let at = options.iter().position(|word| *word == name)?;
+        options.get(at + 1).copied()
     };
     let is_cut = option("markmask").is_some() || option("bitmask").is_some();
     IpSet {
@@ -72,7 +76,7 @@ fn forget(set: &mut IpSet) {
 }
 
 /// `10.0.0.1,tcp:80,10.0.0.0/8 [nomatch] …`.
-fn entry(text: &str, words: &[&str], set: &IpSet) -> Option<IpSetEntry> {
+fn entry(text: &str, options: &[&str], set: &IpSet) -> Option<IpSetEntry> {
     let family = if set.is_v6 { Family::V6 } else { Family::V4 };
     let mut parts = text.split(',');
     let members: Option<Vec<IpSetMember>> = set
@@ -81,10 +85,10 @@ fn entry(text: &str, words: &[&str], set: &IpSet) -> Option<IpSetEntry> {
         .map(|field| member(*field, parts.next()?, family))
         .collect();
     // `physdev:` and wildcards ask for more than a name; what is left belongs to no field.
-    let is_more = words.contains(&"wildcard") || parts.next().is_some();
+    let is_more = options.contains(&"wildcard") || parts.next().is_some();
     Some(IpSetEntry {
         members: members.filter(|_| !is_more)?,
-        nomatch: words.contains(&"nomatch"),
+        nomatch: options.contains(&"nomatch"),
     })
 }
 
@@ -165,6 +169,15 @@ mod tests {
         let members = vec![prefix("10.0.0.1/32"), port, prefix("10.0.0.0/8")];
         let nomatch = true;
         assert_eq!(set.entries, [IpSetEntry { members, nomatch }]);
+    }
+
+    #[test]
+    fn a_comment_is_no_option() {
+        let text = "create a hash:ip family inet comment\n\
+                    add a 10.0.0.1 comment \"a nomatch or wildcard b\"\n";
+        let (sets, problems) = read(text);
+        assert_eq!(problems, []);
+        assert!(!sets[0].entries[0].nomatch);
     }
 
     #[test]

@@ -144,7 +144,13 @@ fn chain_head(item: &Value) -> String {
 
 fn rule(item: &Value) -> String {
     let exprs = item["expr"].as_array().into_iter().flatten();
-    let mut words: Vec<String> = exprs.filter_map(Value::as_object).map(statement).collect();
+    let exprs: Vec<_> = exprs.filter_map(Value::as_object).collect();
+    let only_tests = exprs.iter().all(|of| of.contains_key("match"));
+    let mut words: Vec<String> = exprs.into_iter().map(statement).collect();
+    // nft leaves out what JSON has no form for: a jump into a chain in braces.
+    if only_tests {
+        words.push("[what nft left out of its JSON]".to_owned());
+    }
     if let Some(comment) = item["comment"].as_str() {
         words.push(format!("comment {}", quoted(comment)));
     }
@@ -164,12 +170,14 @@ fn statement(of: &Map<String, Value>) -> String {
         "mangle" => format!("{} set {}", expr(&value["key"]), expr(&value["value"])),
         "counter" => match value {
             Value::String(name) => format!("counter name {}", quoted(name)),
+            Value::Object(of) if of.contains_key("map") => "counter name map".to_owned(),
             _ => "counter".to_owned(),
         },
         "log" => match value["prefix"].as_str() {
             Some(prefix) => format!("log prefix {}", quoted(prefix)),
             None => "log".to_owned(),
         },
+        "limit" if value.is_string() => format!("limit name {}", quoted(&word(value))),
         "limit" => limit(value),
         "reject" => match (value["type"].as_str(), value["expr"].as_str()) {
             (Some(kind), Some(code)) => format!("reject with {kind} {code}"),
@@ -355,10 +363,18 @@ mod tests {
             "field": "dport"}}, "right": {"set": [80, {"range": [90, 99]}]}}}, {"accept": null}]"#;
         assert_eq!(rule_of(port), "tcp dport == { 80, 90-99 } accept");
         let state = r#"[{"match": {"op": "in", "left": {"ct": {"key": "state"}},
-            "right": ["established", "related"]}}]"#;
-        assert_eq!(rule_of(state), "ct  state  established, related");
+            "right": ["established", "related"]}}, {"drop": null}]"#;
+        assert_eq!(rule_of(state), "ct  state  established, related drop");
         let nat = r#"[{"dnat": {"family": "ip6", "addr": "fd00::1", "port": 80}}]"#;
         assert_eq!(rule_of(nat).trim_end(), "dnat ip6 to [fd00::1]:80");
+    }
+
+    #[test]
+    fn a_rule_of_tests_alone_has_lost_what_it_does() {
+        let tests = r#"[{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 1}}]"#;
+        let left_out = "[what nft left out of its JSON]";
+        assert_eq!(rule_of(tests), format!("meta mark == 1 {left_out}"));
+        assert_eq!(rule_of("[]"), left_out);
     }
 
     #[test]

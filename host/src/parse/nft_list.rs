@@ -24,6 +24,10 @@ pub fn nft_list(input: Input<'_>) -> (Vec<Table>, Vec<Problem>) {
     let mut problems = Problems::of(input);
     let text = String::from_utf8_lossy(input.text);
     let tokens = tokens(&text);
+    if let Some(line) = tokens::unclosed(&tokens) {
+        let what = "a brace is not closed: was the file cut?";
+        problems.add(line, "", what);
+    }
     let mut cursor = Cursor::new(&tokens);
     let mut tables = Vec::new();
     loop {
@@ -323,6 +327,58 @@ mod tests {
         let base = read(text).0[0].chains[0].base.clone().unwrap();
         assert_eq!((base.hook, base.priority), (Hook::Prerouting, -95));
         assert_eq!((base.kind, base.policy), (ChainKind::Nat, Policy::Drop));
+    }
+
+    #[test]
+    fn a_listing_that_was_cut_is_told() {
+        let whole = "table ip t {\n\tchain c {\n\t\tdrop comment \"}\"\n\t}\n}\n";
+        assert_eq!(read(whole).1, []);
+        let (_, problems) = read(&whole[..whole.len() - 5]);
+        assert!(problems[0].lost && problems[0].what.contains("was the file cut?"));
+    }
+
+    #[test]
+    fn what_has_no_name_is_a_gap() {
+        for text in [
+            "jump { drop }",
+            "counter name tcp dport map { 80 : \"c\" } drop",
+        ] {
+            let (tables, problems) =
+                read(&format!("table inet t {{\n chain c {{\n {text}\n }}\n}}\n"));
+            assert_eq!(problems.len(), 1, "{text}");
+            let RuleBody::Nft(exprs) = &tables[0].chains[0].rules[0].body else {
+                panic!("{text}");
+            };
+            assert!(matches!(exprs[..], [Expr::Unread(_)]), "{exprs:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_not_there_is_a_number() {
+        assert!(matches!(
+            rule("oif != 0 drop")[..],
+            [
+                Expr::Meta {
+                    key: MetaKey::Oif,
+                    ..
+                },
+                Expr::Cmp { op: CmpOp::Neq, .. },
+                Expr::Verdict(Verdict::Drop)
+            ]
+        ));
+    }
+
+    #[test]
+    fn a_limit_counts_packets_or_bytes() {
+        let limit = |text: &str| match &rule(text)[0] {
+            Expr::Limit(limit) => (limit.rate, limit.burst, limit.bytes),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(limit("limit rate 10/second drop"), (10, 5, false));
+        assert_eq!(
+            limit("limit rate 2 kbytes/second burst 9 kbytes drop"),
+            (2048, 9216, true)
+        );
     }
 
     #[test]

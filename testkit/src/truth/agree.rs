@@ -9,7 +9,7 @@ use trace::{Answer, Cause, Client, Did, Outcome, Step, Verdict};
 
 use super::spec::HostSpec;
 use crate::world::{
-    Arrival, CLIENT_PORTS, LINKS, Observed, Packet, Place, Transport, home_side, owner_of,
+    Arrival, Bound, CLIENT_PORTS, LINKS, Observed, Packet, Place, Transport, home_side, owner_of,
 };
 
 /// How an observation and the answers for it compare.
@@ -290,7 +290,10 @@ fn fits(spec: &HostSpec, packet: &Packet, expected: &Expected, observed: &Observ
             let right_socket = match (socket, arrival.listener) {
                 (Some((addr, port)), Some(number)) => {
                     let listener = &spec.listeners[number];
-                    listener.addr == *addr && listener.port == *port
+                    // The kernel gives a socket that connects an address of its own.
+                    let connects = matches!(listener.bound, Bound::ConnectedTo(..));
+                    let chosen = connects && listener.addr.is_unspecified();
+                    (listener.addr == *addr || chosen) && listener.port == *port
                 }
                 _ => true,
             };

@@ -83,6 +83,14 @@ impl Walk<'_, '_> {
                 self.follow(&state, facts, left - 1);
                 continue;
             }
+            // What is lost may be sent again, or more with it: the connection lives if that
+            // gets there.
+            if matches!(landing, Landing::Lost { .. }) && changed && left > 1 {
+                let mut state = state;
+                state.trail.clone_from(&arrived);
+                self.follow(&state, facts, 1);
+                continue;
+            }
             if let (Landing::Rejected { with, .. }, true) = (&landing, left > 1)
                 && let Some(mut state) = self.changed_by_error(&state, *with, conn)
             {

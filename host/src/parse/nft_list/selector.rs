@@ -82,14 +82,14 @@ fn read(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
         "fib" => fib(cursor),
         "numgen" => numgen(cursor),
         "meta" => {
-            let (key, kind) = meta_key(cursor.word())?;
-            cursor.take()?;
+            let key = cursor.take()?;
+            let (key, kind) = meta_key(&key.text, cursor)?;
             Some(plain(Load::Meta(key), kind))
         }
         // Keys of `meta` that may stand without it.
         "iif" | "oif" | "iifname" | "oifname" | "iifgroup" | "oifgroup" | "iiftype" | "oiftype"
         | "mark" | "skuid" | "skgid" | "pkttype" => {
-            let (key, kind) = meta_key(word)?;
+            let (key, kind) = meta_key(word, cursor)?;
             Some(plain(Load::Meta(key), kind))
         }
         _ => header(cursor, &protocol(word)?),
@@ -206,12 +206,20 @@ fn raw_payload(cursor: &mut Cursor<'_, '_>, base: &str) -> Option<Selector> {
     Some(plain(Load::Payload(base, offset, len), Kind::Number(len)))
 }
 
-fn meta_key(word: &str) -> Option<(MetaKey, Kind)> {
+fn meta_key(word: &str, after: &Cursor<'_, '_>) -> Option<(MetaKey, Kind)> {
+    let is_compared = matches!(after.word(), "==" | "!=");
+    let is_number = after
+        .word_after(usize::from(is_compared))
+        .parse::<u32>()
+        .is_ok();
     Some(match word {
         "mark" => (MetaKey::Mark, Kind::Mark),
         "l4proto" => (MetaKey::L4Proto, Kind::Proto),
         "nfproto" => (MetaKey::NfProto, Kind::NfProto),
         "protocol" => (MetaKey::Protocol, Kind::EtherType),
+        // A listing has the index of a link that is not there.
+        "iif" if is_number => (MetaKey::Iif, Kind::HostNumber(4)),
+        "oif" if is_number => (MetaKey::Oif, Kind::HostNumber(4)),
         "iif" | "iifname" => (MetaKey::IifName, Kind::IfName),
         "oif" | "oifname" => (MetaKey::OifName, Kind::IfName),
         "iifgroup" => (MetaKey::IifGroup, Kind::HostNumber(4)),

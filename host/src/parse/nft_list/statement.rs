@@ -53,7 +53,11 @@ fn read(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> 
 /// `accept`, `jump CHAIN`, ….
 pub(super) fn verdict(cursor: &mut Cursor<'_, '_>) -> Option<Verdict> {
     let token = cursor.take()?;
-    let mut chain = || -> Option<Box<str>> { cursor.take().map(|token| (&*token.text).into()) };
+    // A chain in braces has no name.
+    let mut chain = || -> Option<Box<str>> {
+        let name = cursor.take().filter(|token| token.text != "{")?;
+        Some((&*name.text).into())
+    };
     Some(match &*token.text {
         "accept" => Verdict::Accept,
         "drop" => Verdict::Drop,
@@ -72,7 +76,10 @@ fn counter(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<(
         cursor.take()?;
         let _ = cursor.skip("bytes");
         cursor.take()?;
-    } else if cursor.skip("name") || cursor.skip("used") {
+    } else if cursor.skip("name") {
+        // A name, and no map that gives one.
+        cursor.take().filter(|name| name.quoted)?;
+    } else if cursor.skip("used") {
         cursor.take()?;
     }
     compiler.push(Expr::Pass((&*what.text).into()));
@@ -108,27 +115,15 @@ pub(super) fn limit(cursor: &mut Cursor<'_, '_>) -> Option<Limit> {
         return None;
     }
     let over = cursor.skip("over");
-    let (rate, unit) = cursor.word().split_once('/')?;
-    let mut rate: u64 = rate.parse().ok()?;
-    let mut unit = unit;
-    cursor.take()?;
-    // `10 mbytes/second` is two words.
-    let mut bytes = false;
-    if let Ok(number) = unit.parse::<u64>() {
-        rate = number;
-        unit = cursor.word();
+    // `10/second`, or `10 mbytes/second`.
+    let first = &*cursor.take()?.text;
+    let (rate, unit, bytes) = if let Some((rate, unit)) = first.split_once('/') {
+        (rate.parse().ok()?, unit, false)
+    } else {
+        let (size, unit) = cursor.word().split_once('/')?;
         cursor.take()?;
-    }
-    if let Some((size, per)) = unit.split_once('/') {
-        bytes = true;
-        rate = rate.checked_mul(match size {
-            "bytes" => 1,
-            "kbytes" => 1024,
-            "mbytes" => 1024 * 1024,
-            _ => return None,
-        })?;
-        unit = per;
-    }
+        (sized(first, size)?, unit, true)
+    };
     let unit = match unit {
         "second" => 1,
         "minute" => 60,
@@ -137,11 +132,10 @@ pub(super) fn limit(cursor: &mut Cursor<'_, '_>) -> Option<Limit> {
         "week" => 604_800,
         _ => return None,
     };
-    let mut burst = 5;
+    let mut burst = if bytes { 0 } else { 5 };
     if cursor.skip("burst") {
-        burst = cursor.word().parse().ok()?;
-        cursor.take()?;
-        cursor.take()?;
+        let number = &*cursor.take()?.text;
+        burst = u32::try_from(sized(number, &cursor.take()?.text)?).ok()?;
     }
     Some(Limit {
         rate,
@@ -149,6 +143,17 @@ pub(super) fn limit(cursor: &mut Cursor<'_, '_>) -> Option<Limit> {
         burst,
         bytes,
         over,
+    })
+}
+
+/// `10 mbytes`, `5 packets`.
+fn sized(number: &str, unit: &str) -> Option<u64> {
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(match unit {
+        "packets" | "bytes" => 1,
+        "kbytes" => 1024,
+        "mbytes" => 1024 * 1024,
+        _ => return None,
     })
 }
 

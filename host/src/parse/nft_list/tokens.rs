@@ -29,6 +29,16 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
+/// The line of the last token, where braces are open at the end.
+pub(super) fn unclosed(tokens: &[Token<'_>]) -> Option<usize> {
+    let count = |sign: &str| {
+        let signs = tokens.iter().filter(|token| !token.quoted);
+        signs.filter(|token| token.text == sign).count()
+    };
+    let line = tokens.last().map_or(0, |token| token.line);
+    (count("{") > count("}")).then_some(line)
+}
+
 fn of_line<'a>(line: &'a str, number: usize, tokens: &mut Vec<Token<'a>>) {
     let mut rest = line;
     loop {
