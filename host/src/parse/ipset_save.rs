@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use net::{Family, Prefix, Proto};
 
+use super::iptables_save::mac;
 use super::problem::{Input, Problem, Problems};
 use crate::{IpSet, IpSetEntry, IpSetField, IpSetMember};
 
@@ -108,13 +109,7 @@ fn member(field: IpSetField, text: &str, family: Family) -> Option<IpSetMember> 
             IpSetMember::Port(proto, port.parse().ok()?)
         }
         IpSetField::BarePort => IpSetMember::BarePort(text.parse().ok()?),
-        IpSetField::Mac => {
-            let bytes: Option<Vec<u8>> = text
-                .split(':')
-                .map(|part| u8::from_str_radix(part, 16).ok())
-                .collect();
-            IpSetMember::Mac(bytes?.try_into().ok()?)
-        }
+        IpSetField::Mac => IpSetMember::Mac(mac(text)?),
         IpSetField::Iface if text.starts_with("physdev:") => return None,
         IpSetField::Iface => IpSetMember::Iface(text.to_owned()),
         IpSetField::Mark => {

@@ -16,6 +16,8 @@ mod tokens;
 mod values;
 pub(crate) mod words;
 
+pub(super) use values::mac;
+
 #[cfg(test)]
 mod tests;
 

@@ -17,6 +17,7 @@ use crate::{
 };
 
 use super::problem::{Input, Problem, Problems};
+pub(crate) use kinds::CT_STATES;
 use tokens::{Cursor, Token, tokens, written};
 
 /// Reads the tables of a listing.

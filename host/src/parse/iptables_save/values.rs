@@ -147,7 +147,7 @@ pub(super) fn nat_ports(text: &str, range: &mut NatRange) -> Option<()> {
 }
 
 /// `aa:bb:cc:dd:ee:ff`.
-pub(super) fn mac(text: &str) -> Option<[u8; 6]> {
+pub(in crate::parse) fn mac(text: &str) -> Option<[u8; 6]> {
     let mut mac = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut mac {

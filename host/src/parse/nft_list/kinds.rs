@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use net::{Family, Prefix, Proto};
 
+use super::super::iptables_save::mac;
 use crate::nft::KeyRange;
 
 /// The type of a value, as nft's type system has it.
@@ -145,7 +146,7 @@ impl Kind {
                 let addr: Ipv6Addr = word.parse().ok()?;
                 return Some(addr.octets().as_slice().into());
             }
-            Self::Ether => return ether(word),
+            Self::Ether => return mac(word).map(Into::into),
             Self::IfName => {
                 let mut name = [0; 16];
                 name.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
@@ -217,17 +218,8 @@ fn number(word: &str) -> Option<u64> {
     }
 }
 
-fn ether(word: &str) -> Option<Box<[u8]>> {
-    let parts: Option<Vec<u8>> = word
-        .split(':')
-        .map(|part| u8::from_str_radix(part, 16).ok())
-        .collect();
-    parts
-        .filter(|bytes| bytes.len() == 6)
-        .map(Vec::into_boxed_slice)
-}
-
-const CT_STATES: [(&str, u64); 5] = [
+/// Connection states by bit (`NFT_CT_STATE`).
+pub(crate) const CT_STATES: [(&str, u64); 5] = [
     ("invalid", 1),
     ("established", 2),
     ("related", 4),

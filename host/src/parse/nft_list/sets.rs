@@ -58,7 +58,7 @@ pub(super) fn set(name: &str, tokens: &[Token<'_>]) -> Option<Set> {
 
 /// `ipv4_addr . inet_service : verdict`.
 fn named(line: &mut Cursor<'_, '_>) -> Option<Types> {
-    let list = |line: &mut Cursor<'_, '_>| -> Option<Vec<Kind>> {
+    types(line, |line| {
         let mut kinds = Vec::new();
         let _ = line.skip("interval");
         loop {
@@ -68,25 +68,25 @@ fn named(line: &mut Cursor<'_, '_>) -> Option<Types> {
                 return Some(kinds);
             }
         }
-    };
-    let keys = list(line)?;
-    let values = if line.skip(":") {
-        list(line)?
-    } else {
-        Vec::new()
-    };
-    Some(Types { keys, values })
+    })
 }
 
 /// `ip saddr . tcp dport : meta mark`.
 fn typeof_(line: &mut Cursor<'_, '_>) -> Option<Types> {
-    let list = |line: &mut Cursor<'_, '_>| -> Option<Vec<Kind>> {
+    types(line, |line| {
         if line.skip("verdict") {
             return Some(vec![Kind::Verdict]);
         }
         let _ = line.skip("interval");
         Some(concatenation(line)?.iter().map(|part| part.kind).collect())
-    };
+    })
+}
+
+/// The types of the keys, and of a map's values behind a colon.
+fn types(
+    line: &mut Cursor<'_, '_>,
+    list: impl Fn(&mut Cursor<'_, '_>) -> Option<Vec<Kind>>,
+) -> Option<Types> {
     let keys = list(line)?;
     let values = if line.skip(":") {
         list(line)?

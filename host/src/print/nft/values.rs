@@ -4,16 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use net::Proto;
 
+use crate::parse::NFT_CT_STATES;
 use crate::parse::words::{ADDR_TYPES, TCP_FLAGS};
-
-/// Connection states by the bit that nftables has (`NFT_CT_STATE`).
-const CT_STATES: [(&str, u64); 5] = [
-    ("invalid", 1),
-    ("established", 2),
-    ("related", 4),
-    ("new", 8),
-    ("untracked", 64),
-];
 
 /// Connection status by bit (`IPS_*`).
 const CT_STATUS: [(&str, u64); 6] = [
@@ -79,7 +71,7 @@ impl Kind {
     /// Names of bits, where values are made of bits.
     fn bits(self) -> Option<Vec<(&'static str, u64)>> {
         match self {
-            Self::CtState => Some(CT_STATES.to_vec()),
+            Self::CtState => Some(NFT_CT_STATES.to_vec()),
             Self::CtStatus => Some(CT_STATUS.to_vec()),
             Self::TcpFlags => Some(TCP_FLAGS.iter().map(|f| (f.0, u64::from(f.1))).collect()),
             _ => None,
