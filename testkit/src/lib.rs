@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod live;
+pub mod plain;
 pub mod recorded;
 pub mod truth;
 pub mod world;

@@ -124,9 +124,12 @@ impl Compiler<'_> {
         let parts = concatenation(cursor)?;
         self.load(&parts, 0);
         let kinds: Vec<Kind> = parts.iter().map(|part| part.kind).collect();
-        if let [kind] = kinds[..]
-            && let Some(mask) = mask(cursor, kind)
-        {
+        let masked = match kinds[..] {
+            [kind] => mask(cursor, kind).map(|mask| (kind, mask)),
+            _ => None,
+        };
+        let is_masked = masked.is_some();
+        if let Some((kind, mask)) = masked {
             let xor = vec![0; mask.len()].into();
             let op = BitOp::MaskXor { mask, xor };
             self.push(Expr::Bitwise {
@@ -135,10 +138,6 @@ impl Compiler<'_> {
                 len: kind.len(),
                 op,
             });
-            let (op, _) = operator(cursor);
-            let data = flags(cursor, kind)?;
-            self.push(Expr::Cmp { sreg: 0, op, data });
-            return Some(());
         }
         if cursor.skip("vmap") {
             let set = self.set(cursor, &kinds, DataKind::Verdict, &[Kind::Verdict])?;
@@ -157,6 +156,11 @@ impl Compiler<'_> {
             return Some(());
         }
         match kinds[..] {
+            [kind] if is_masked => {
+                let data = flags(cursor, kind)?;
+                self.push(Expr::Cmp { sreg: 0, op, data });
+                return Some(());
+            }
             [kind] if kind.is_bits() => self.bits(cursor, kind, op, is_written),
             [kind] => self.compare(cursor, kind, op, 0),
             _ if op == CmpOp::Eq => self.compare_each(cursor, &kinds),
