@@ -6,7 +6,7 @@ use net::{Family, Proto};
 use crate::eval::Eval;
 use crate::lower::Field;
 use crate::packet::{Fact, Kind, State, Tracking, User};
-use crate::value::{Dim, Free, Loaded, Seg, join};
+use crate::value::{Dim, Free, Loaded, Seg, Vagueness, join};
 
 impl Eval<'_> {
     pub(crate) fn field(&mut self, state: &State, field: Field, len: u32) -> Loaded {
@@ -107,31 +107,27 @@ impl Eval<'_> {
                 Some(layout) => layout,
                 None => return Loaded::Absent,
             },
-            PayloadBase::Inner => return Loaded::Unknown("the data of a packet".into()),
+            PayloadBase::Inner => {
+                return Loaded::Segs(vec![varies(len as usize, "the data of the packet")]);
+            }
         };
         let (mut segs, mut at, end) = (Vec::new(), offset, offset + len);
-        for (start, part) in layout {
-            let stop = start + u32::try_from(part.1).unwrap_or(0);
-            // Between fields, and in those that are not known, any bytes may be.
+        let between = |len: u32| varies(len as usize, "a part of the header");
+        for (start, seg) in layout {
+            let stop = start + u32::try_from(seg.len()).unwrap_or(0);
             if at < start.min(end) {
-                segs.push(Seg::vague(
-                    (start.min(end) - at) as usize,
-                    "a part of the header",
-                ));
+                segs.push(between(start.min(end) - at));
                 at = start.min(end);
             }
             if at < start || at >= stop || at == end {
                 continue;
             }
             let upto = stop.min(end);
-            segs.push(match part.0 {
-                Ok(seg) => seg.cut((at - start) as usize, (upto - at) as usize),
-                Err(why) => Seg::vague((upto - at) as usize, why),
-            });
+            segs.push(seg.cut((at - start) as usize, (upto - at) as usize));
             at = upto;
         }
         if at < end {
-            segs.push(Seg::vague((end - at) as usize, "a part of the header"));
+            segs.push(between(end - at));
         }
         Loaded::Segs(join(segs))
     }
@@ -143,49 +139,69 @@ impl Eval<'_> {
             return None;
         }
         let mac = self.question.mac.filter(|_| state.packet.from_wire);
-        let source = mac.map(|mac| Seg::Known(mac.to_vec()));
-        let ether = Seg::Known(ether_type(state.family).to_vec());
+        let unread = |why| Seg::vague(6, why, Vagueness::Unread);
+        let source = mac.map_or_else(
+            || unread("the link-layer address of the client"),
+            |mac| Seg::Known(mac.to_vec()),
+        );
         Some(vec![
-            (0, (Err("the link-layer address the packet was sent to"), 6)),
-            (6, (source.ok_or("the link-layer address of the client"), 6)),
-            (12, (Ok(ether), 2)),
+            (0, unread("the link-layer address the packet was sent to")),
+            (6, source),
+            (12, Seg::Known(ether_type(state.family).to_vec())),
         ])
     }
 }
 
-/// Fields of a header by offset: what is in them, and how many bytes they have.
-type Layout = Vec<(u32, (Result<Seg, &'static str>, usize))>;
+/// Fields of a header by offset; what lies between them varies.
+type Layout = Vec<(u32, Seg)>;
+
+fn varies(len: usize, what: &'static str) -> Seg {
+    Seg::vague(len, what, Vagueness::Varies)
+}
+
+/// A field that reads as one value; `what` it is where NAT made it something unknown.
+fn whole(loaded: Loaded, len: usize, what: &'static str) -> Seg {
+    match loaded {
+        Loaded::Segs(mut segs) if segs.len() == 1 => segs.swap_remove(0),
+        Loaded::Segs(_) | Loaded::Parts(_) | Loaded::Absent | Loaded::Unknown(_) => {
+            Seg::vague(len, what, Vagueness::Unread)
+        }
+    }
+}
 
 fn network_header(state: &State) -> Layout {
     let packet = &state.packet;
-    let seg = |fact: &Fact| -> Result<Seg, &'static str> {
-        match self::fact(state, fact, Dim::Addr) {
-            Loaded::Segs(mut segs) => segs.pop().ok_or("an address"),
-            Loaded::Parts(_) | Loaded::Absent | Loaded::Unknown(_) => Err("a translated address"),
-        }
+    let addr = |fact: &Fact| {
+        let width = usize::from(state.family.bits()) / 8;
+        whole(
+            self::fact(state, fact, Dim::Addr),
+            width,
+            "a translated address",
+        )
     };
-    let known = |bytes: &[u8]| Ok(Seg::Known(bytes.to_vec()));
-    let (src, dst) = (seg(&packet.src), seg(&packet.dst));
+    let known = |bytes: &[u8]| Seg::Known(bytes.to_vec());
+    let (src, dst) = (addr(&packet.src), addr(&packet.dst));
     match state.family {
         Family::V4 => vec![
-            (0, (known(&[0x45, 0]), 2)),
-            (2, (Err("the length of the packet"), 2)),
-            (4, (Err("the identification of the packet"), 2)),
-            (6, (known(&[0x40, 0]), 2)),
-            (8, (Err("the TTL of the packet"), 1)),
-            (9, (known(&[packet.proto.0]), 1)),
-            (10, (Err("the checksum of the packet"), 2)),
-            (12, (src, 4)),
-            (16, (dst, 4)),
+            (0, known(&[0x45])),
+            (1, varies(1, "the DSCP of the packet")),
+            (2, varies(2, "the length of the packet")),
+            (4, varies(2, "the identification of the packet")),
+            (6, known(&[0x40, 0])),
+            (8, varies(1, "the TTL of the packet")),
+            (9, known(&[packet.proto.0])),
+            (10, varies(2, "the checksum of the packet")),
+            (12, src),
+            (16, dst),
         ],
         Family::V6 => vec![
-            (0, (known(&[0x60]), 1)),
-            (1, (Err("the flow label of the packet"), 3)),
-            (4, (Err("the length of the packet"), 2)),
-            (6, (known(&[packet.proto.0]), 1)),
-            (7, (Err("the hop limit of the packet"), 1)),
-            (8, (src, 16)),
-            (24, (dst, 16)),
+            (0, varies(2, "the DSCP of the packet")),
+            (2, varies(2, "the flow label of the packet")),
+            (4, varies(2, "the length of the packet")),
+            (6, known(&[packet.proto.0])),
+            (7, varies(1, "the hop limit of the packet")),
+            (8, src),
+            (24, dst),
         ],
     }
 }
@@ -194,15 +210,12 @@ fn transport_header(state: &State) -> Layout {
     let packet = &state.packet;
     if let Kind::IcmpError(kind, code) = packet.kind {
         return vec![
-            (0, (Ok(Seg::Known(vec![kind, code])), 2)),
-            (2, (Err("the checksum of an ICMP error"), 2)),
+            (0, Seg::Known(vec![kind, code])),
+            (2, varies(2, "the checksum of an ICMP error")),
         ];
     }
-    let seg = |fact: &Fact| match ports(state, fact) {
-        Loaded::Segs(mut segs) => segs.pop().ok_or("a port"),
-        Loaded::Parts(_) | Loaded::Absent | Loaded::Unknown(_) => Err("a translated port"),
-    };
-    let mut layout = vec![(0, (seg(&packet.sport), 2)), (2, (seg(&packet.dport), 2))];
+    let port = |fact: &Fact| whole(ports(state, fact), 2, "a translated port");
+    let mut layout = vec![(0, port(&packet.sport)), (2, port(&packet.dport))];
     if packet.proto == Proto::TCP {
         let flags = match packet.kind {
             Kind::First => 0x02,
@@ -210,9 +223,9 @@ fn transport_header(state: &State) -> Layout {
             Kind::Ack => 0x10,
             Kind::Reset { .. } | Kind::IcmpError(..) => 0x14,
         };
-        layout.push((4, (Err("sequence numbers"), 8)));
-        layout.push((12, (Err("the length of the TCP header"), 1)));
-        layout.push((13, (Ok(Seg::Known(vec![flags])), 1)));
+        layout.push((4, varies(8, "the sequence number of the packet")));
+        layout.push((12, varies(1, "the length of the TCP header")));
+        layout.push((13, Seg::Known(vec![flags])));
     }
     layout
 }
@@ -252,7 +265,7 @@ fn free(fact: &Fact, dim: Dim, width: u32) -> Loaded {
                 first,
                 last,
                 why,
-                by_chance: true,
+                sort: Vagueness::Chance,
             }])
         }
         Fact::Unknown(why) => Loaded::Unknown((*why).into()),

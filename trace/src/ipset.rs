@@ -8,8 +8,7 @@ use crate::eval::Eval;
 use crate::lower::Doubt;
 use crate::packet::{Fact, Kind, State};
 use crate::ranges::Ranges;
-use crate::split::chance;
-use crate::value::Dim;
+use crate::value::{Dim, Vagueness};
 use crate::ways::{all, each, sift};
 
 /// What one member of an entry asks of the packets of a state.
@@ -281,7 +280,7 @@ fn within(state: &State, fact: &Fact, dim: Dim, ranges: Ranges) -> Ask {
             if inside.is_empty() || inside == range {
                 return so(inside == range);
             }
-            Ask::Doubt(chance(&range, &inside, why))
+            Ask::Doubt(Vagueness::Chance.doubt(&range, &inside, why))
         }
         (None, Fact::Unknown(why)) => unknown(why),
         (None, Fact::Known(_)) => Ask::Fails,

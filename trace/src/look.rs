@@ -8,7 +8,6 @@ use crate::eval::Eval;
 use crate::lower::{Doubt, Entry, Value, number};
 use crate::packet::State;
 use crate::ranges::Ranges;
-use crate::split::chance;
 use crate::value::{Dim, Loaded, Seg};
 
 /// Values of a map that elements are gathered by at a time.
@@ -161,7 +160,7 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                 first: low,
                 last: high,
                 why,
-                by_chance,
+                sort,
                 ..
             }) => {
                 if *high < first || *low > last {
@@ -170,11 +169,7 @@ fn cover(entry: &Entry, key: &[Field]) -> Option<Cover> {
                 if *low < first || *high > last {
                     let range = Ranges::span(*low, *high);
                     let inside = range.and(&Ranges::span(first, last));
-                    cover.doubt = Some(if *by_chance {
-                        chance(&range, &inside, why)
-                    } else {
-                        Doubt::Gap((*why).into())
-                    });
+                    cover.doubt = Some(sort.doubt(&range, &inside, why));
                 }
             }
             Err(why) => cover.doubt = Some(Doubt::Gap(why.clone())),

@@ -5,6 +5,7 @@
 //! cannot make an answer uncertain.
 
 mod nft;
+mod varying;
 mod xt;
 
 use std::collections::HashMap;
@@ -155,6 +156,8 @@ pub(crate) enum Of {
     Field(Field),
     Slot(u8),
     Unknown(Rc<str>),
+    /// Differs from packet to packet or from time to time: what it is.
+    Varies(&'static str),
 }
 
 /// A change of a value's bytes.
@@ -267,6 +270,14 @@ impl Value {
     pub(crate) fn unknown(why: &str, len: u32) -> Self {
         Self {
             of: Of::Unknown(why.into()),
+            len,
+            ops: Vec::new(),
+        }
+    }
+
+    pub(crate) fn varies(what: &'static str, len: u32) -> Self {
+        Self {
+            of: Of::Varies(what),
             len,
             ops: Vec::new(),
         }

@@ -180,7 +180,7 @@ impl Eval<'_> {
                 first,
                 last,
                 why,
-                by_chance,
+                sort,
                 ..
             } => {
                 let range = Ranges::span(*first, *last);
@@ -188,13 +188,7 @@ impl Eval<'_> {
                 if inside == range || inside.is_empty() {
                     return vec![(state, !inside.is_empty())];
                 }
-                let doubt = Doubt::Gap((*why).into());
-                let doubt = if *by_chance {
-                    chance(&range, &inside, why)
-                } else {
-                    doubt
-                };
-                self.fork(state, &doubt)
+                self.fork(state, &sort.doubt(&range, &inside, why))
             }
             Seg::Free(free) => {
                 if let Some(values) = free.preimage(within) {
@@ -277,22 +271,6 @@ pub(crate) fn by_part(
     }
     cut.extend(rest.map(|state| (state, false)));
     cut
-}
-
-/// A value that is any of `range`, all as likely: how likely it is one of `inside`.
-pub(crate) fn chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
-    let count = |ranges: &Ranges| -> Option<u32> {
-        let sum: u128 = ranges
-            .as_slice()
-            .iter()
-            .map(|&(first, last)| last - first + 1)
-            .sum();
-        u32::try_from(sum).ok()
-    };
-    match (count(range), count(inside)) {
-        (Some(all), Some(some)) => Doubt::Chance(f64::from(some) / f64::from(all)),
-        _ => Doubt::Gap(why.into()),
-    }
 }
 
 /// Whether a known part of the value is not what the exact value has there.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::eval::Eval;
-use crate::lower::{ByteOp, Of, Value, highest, number};
+use crate::lower::{ByteOp, Doubt, Of, Value, highest, number};
 use crate::packet::State;
 use crate::ranges::Ranges;
 
@@ -19,15 +19,25 @@ pub(crate) enum Dim {
 pub(crate) enum Seg {
     Known(Vec<u8>),
     Free(Free),
-    /// So many bytes; a number from the first to the last, and why it is not known. By chance
-    /// where the kernel picks it at random.
+    /// So many bytes; a number from the first to the last, and why it is not known.
     Vague {
         len: usize,
         first: u128,
         last: u128,
         why: &'static str,
-        by_chance: bool,
+        sort: Vagueness,
     },
+}
+
+/// What it means that a number is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vagueness {
+    /// The host has it, and it was not read or is not modelled.
+    Unread,
+    /// The kernel picks it at random.
+    Chance,
+    /// It differs from packet to packet or from time to time.
+    Varies,
 }
 
 /// Bytes of a client's address or port, masked and flipped.
@@ -81,25 +91,27 @@ impl Seg {
                 xor: free.xor[skip..skip + len].to_vec(),
             }),
             Self::Vague { len: whole, .. } if *whole == len => self.clone(),
-            Self::Vague { why, .. } => Self::vague(len, why),
+            Self::Vague { why, sort, .. } => Self::vague(len, why, sort.of_parts()),
         }
     }
 
     /// Any number of so many bytes.
-    pub(crate) fn vague(len: usize, why: &'static str) -> Self {
+    pub(crate) fn vague(len: usize, why: &'static str, sort: Vagueness) -> Self {
         let last = highest(u32::try_from(len).unwrap_or(16));
         Self::Vague {
             len,
             first: 0,
             last,
             why,
-            by_chance: false,
+            sort,
         }
     }
 
     fn mask_xor(&mut self, mask: &[u8], xor: &[u8]) {
         match self {
-            Self::Vague { len, why, .. } => *self = Self::vague(*len, why),
+            Self::Vague { len, why, sort, .. } => {
+                *self = Self::vague(*len, why, sort.of_parts());
+            }
             Self::Known(bytes) => {
                 for ((byte, mask), xor) in bytes.iter_mut().zip(mask).zip(xor) {
                     *byte = (*byte & mask) ^ xor;
@@ -113,6 +125,45 @@ impl Seg {
                 }
             }
         }
+    }
+}
+
+impl Vagueness {
+    /// That of a part of the number, or of what is computed from it: how likely each value of
+    /// that is nobody reckons.
+    fn of_parts(self) -> Self {
+        match self {
+            Self::Unread | Self::Chance => Self::Unread,
+            Self::Varies => Self::Varies,
+        }
+    }
+
+    /// Whether such a number of `range` is one of `inside`.
+    pub(crate) fn doubt(self, range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
+        match self {
+            Self::Unread => Doubt::Gap(why.into()),
+            Self::Chance => chance(range, inside, why),
+            Self::Varies => Doubt::State {
+                holds: format!("where {why} is what the rule asks for").into(),
+                fails: format!("where {why} is not what the rule asks for").into(),
+            },
+        }
+    }
+}
+
+/// A value that is any of `range`, all as likely: how likely it is one of `inside`.
+fn chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
+    let count = |ranges: &Ranges| -> Option<u32> {
+        let sum: u128 = ranges
+            .as_slice()
+            .iter()
+            .map(|&(first, last)| last - first + 1)
+            .sum();
+        u32::try_from(sum).ok()
+    };
+    match (count(range), count(inside)) {
+        (Some(all), Some(some)) => Doubt::Chance(f64::from(some) / f64::from(all)),
+        _ => Doubt::Gap(why.into()),
     }
 }
 
@@ -202,6 +253,10 @@ impl Eval<'_> {
                 None => Loaded::Absent,
             },
             Of::Unknown(why) => Loaded::Unknown(why.clone()),
+            Of::Varies(why) => {
+                let seg = Seg::vague(value.len as usize, why, Vagueness::Varies);
+                Loaded::Segs(vec![seg])
+            }
         };
         for op in &value.ops {
             loaded = match loaded {
@@ -233,6 +288,7 @@ impl Eval<'_> {
             ByteOp::Cut { skip, len } => Loaded::Segs(cut(&segs, *skip as usize, *len as usize)),
             ByteOp::ShiftLeft(_) | ByteOp::ShiftRight(_) | ByteOp::Swap(_) => match &segs[..] {
                 [Seg::Known(bytes)] => Loaded::known(&apply_known(bytes, op)),
+                [Seg::Vague { .. }] => Loaded::Segs(cut(&segs, 0, segs[0].len())),
                 _ => Loaded::Unknown("a rule computes with the client's address or port".into()),
             },
             ByteOp::With { op, other } => match (&segs[..], self.load(state, other)) {

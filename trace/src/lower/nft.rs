@@ -7,7 +7,8 @@ use std::rc::Rc;
 use host::Table;
 use host::nft::{BitOp, CmpOp, DataKind, Expr, Limit, Nat, NatKind, Register, Verdict};
 
-use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number, xt};
+use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number};
+use super::{varying, xt};
 use crate::ranges::Ranges;
 
 /// The operations of a rule.
@@ -33,7 +34,15 @@ pub(super) fn statement_doubt(expr: &Expr) -> Option<Doubt> {
     let Expr::Gap { name, .. } = expr else {
         return None;
     };
-    Some(Doubt::Gap(format!("nft {name} is not modelled").into()))
+    Some(gap(name))
+}
+
+/// What a statement that is not modelled leaves open.
+fn gap(name: &str) -> Doubt {
+    match varying::statement(name) {
+        Some(doubt) => doubt,
+        None => Doubt::Gap(format!("nft {name} is not modelled").into()),
+    }
 }
 
 fn rate(limit: &Limit) -> Doubt {
@@ -219,11 +228,15 @@ impl Lowering<'_> {
     }
 
     fn unknown(&mut self, name: &str, dreg: Option<Register>) {
-        let why = format!("nft {name} is not modelled");
-        match dreg {
-            Some(dreg) => self.put(dreg, &Value::unknown(&why, 16)),
-            None => self.ops.push(Op::Test(Test::gap(&why))),
-        }
+        let Some(dreg) = dreg else {
+            self.ops.push(Op::Test(Test::Doubt(gap(name))));
+            return;
+        };
+        let value = match varying::load(name) {
+            Some(what) => Value::varies(what, 16),
+            None => Value::unknown(&format!("nft {name} is not modelled"), 16),
+        };
+        self.put(dreg, &value);
     }
 
     fn gap(&mut self, why: &str) {
@@ -257,6 +270,7 @@ impl Lowering<'_> {
             Some(Some((value, 0))) if value.width() <= len => match &value.of {
                 Of::Bytes(_) | Of::Field(_) | Of::Slot(_) if value.width() == len => value.clone(),
                 Of::Unknown(why) => Value::unknown(why, len),
+                Of::Varies(what) => Value::varies(what, len),
                 Of::Bytes(_) | Of::Field(_) | Of::Slot(_) => {
                     Value::unknown("a comparison over several registers is not modelled", len)
                 }

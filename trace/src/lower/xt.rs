@@ -13,7 +13,7 @@ use host::xt::{
 };
 use net::addr_bits;
 
-use super::{Doubt, Effect, End, Field, NatTo, Op, Side, Test, Value};
+use super::{Doubt, Effect, End, Field, NatTo, Op, Side, Test, Value, varying};
 use crate::ranges::Ranges;
 
 /// The operations of a rule.
@@ -137,7 +137,10 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
         Match::Owner(owner) => origin::sender(*owner),
         Match::PktType(kind) => one(Field::PktType, 1, kind.value.into()).inverted(kind.not),
         Match::RpFilter(filter) => origin::way_back(*filter),
-        Match::Gap { name, options } => Test::gap(&not_modelled("match", name, options)),
+        Match::Gap { name, options } => match varying::xt_match(name, options) {
+            Some(doubt) => Test::Doubt(doubt),
+            None => Test::gap(&not_modelled("match", name, options)),
+        },
     })
 }
 
@@ -223,7 +226,7 @@ fn transport(tests: &TransportMatch) -> Test {
     all.extend(
         tests
             .option
-            .map(|_| Test::gap("match tcp --tcp-option is not modelled")),
+            .map(|_| Test::Doubt(varying::doubt("what TCP options the packet has"))),
     );
     Test::All(all)
 }

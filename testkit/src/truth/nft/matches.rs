@@ -375,14 +375,34 @@ fn named(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Part {
 
 fn stateful(rng: &mut Rng, spot: Spot<'_>) -> Part {
     let end = if spot.is_v6 { "6" } else { "4" };
-    match rng.below(5) {
+    match rng.below(11) {
         0 => Part::stateful("nft numgen random", "numgen random mod 2 == 0"),
         1 => Part::stateful("nft numgen inc", "numgen inc mod 2 == 1"),
         2 => Part::stateful("nft limit", "limit rate 1/hour burst 2 packets"),
         3 => Part::stateful("nft limit over", "limit rate over 1/hour burst 2 packets"),
+        4 => Part::stateful("nft quota", format!("quota {}130 bytes", over(rng))),
+        5 => Part::stateful("nft ct count", format!("ct count {}1", over(rng))),
+        6 => Part::stateful("nft meta length", format!("meta length {}0-60", not(rng))),
+        7 => Part::stateful(
+            "nft jhash",
+            format!("jhash {} saddr mod 2 seed 0x5 {}0", spot.ip(), not(rng)),
+        ),
+        8 => Part::stateful("nft symhash", format!("symhash mod 2 {}0", not(rng))),
+        9 => Part::stateful(
+            "nft tcp option",
+            format!("tcp option maxseg {}", exists(rng)),
+        ),
         _ => Part::stateful(
             "nft dynamic set",
             format!("{} saddr {}@seen{end}", spot.ip(), not(rng)),
         ),
     }
+}
+
+fn over(rng: &mut Rng) -> &'static str {
+    if rng.percent(50) { "" } else { "over " }
+}
+
+fn exists(rng: &mut Rng) -> &'static str {
+    if rng.percent(50) { "exists" } else { "missing" }
 }

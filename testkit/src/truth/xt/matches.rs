@@ -290,7 +290,7 @@ fn mac(rng: &mut Rng) -> Part {
 
 fn stateful(rng: &mut Rng, spot: Spot<'_>) -> Part {
     let list = if spot.is_v6 { "six" } else { "four" };
-    match rng.below(5) {
+    match rng.below(10) {
         0 => Part::stateful(
             "xt statistic random",
             format!("-m statistic --mode random {}--probability 0.5", not(rng)),
@@ -305,6 +305,34 @@ fn stateful(rng: &mut Rng, spot: Spot<'_>) -> Part {
         ),
         2 => Part::stateful("xt limit", "-m limit --limit 1/hour --limit-burst 2"),
         3 => Part::stateful("xt recent set", format!("-m recent --set --name {list}")),
+        4 => {
+            let rate = rng.pick(&["upto", "above"]);
+            Part::stateful(
+                "xt hashlimit",
+                format!(
+                    "-m hashlimit --hashlimit-{rate} 1/hour --hashlimit-burst 2 \
+                     --hashlimit-mode srcip --hashlimit-name {list}{}",
+                    rng.below(1000)
+                ),
+            )
+        }
+        5 => {
+            let side = rng.pick(&["upto", "above"]);
+            let mask = if spot.is_v6 { 64 } else { 24 };
+            let count = rng.below(3);
+            Part::stateful(
+                "xt connlimit",
+                format!(
+                    "-m connlimit --connlimit-{side} {count} --connlimit-mask {mask} --connlimit-saddr"
+                ),
+            )
+        }
+        6 => Part::stateful("xt quota", format!("-m quota {}--quota 130", not(rng))),
+        7 => Part::stateful("xt length", format!("-m length {}--length 0:60", not(rng))),
+        8 => {
+            let name = if spot.is_v6 { "hl" } else { "ttl" };
+            Part::stateful("xt ttl", format!("-m {name} --{name}-gt 63"))
+        }
         _ => {
             let action = rng.pick(&["--rcheck", "--update", "--remove", "--rcheck --seconds 60"]);
             Part::stateful(

@@ -4,7 +4,7 @@ use host::TableFamily;
 use host::nft::{CtKey, MetaKey, Register};
 use net::Family;
 
-use super::super::{Effect, Field, Op, Test, Value};
+use super::super::{Effect, Field, Op, Test, Value, varying};
 use super::Lowering;
 use crate::ranges::Ranges;
 
@@ -27,8 +27,13 @@ impl Lowering<'_> {
             MetaKey::IifGroup => (Field::IifGroup, 4),
             MetaKey::OifGroup => (Field::OifGroup, 4),
             MetaKey::Len | MetaKey::Priority | MetaKey::NfTrace | MetaKey::Other(_) => {
-                let why = format!("meta {key:?} of the packet is not known");
-                self.put(dreg, &Value::unknown(&why, 4));
+                let unknown = || {
+                    let why = format!("meta {key:?} of the packet is not known");
+                    Value::unknown(&why, 8)
+                };
+                let what = varying::meta(key);
+                let value = what.map_or_else(unknown, |what| Value::varies(what, 8));
+                self.put(dreg, &value);
                 return;
             }
         };
@@ -99,9 +104,12 @@ impl Lowering<'_> {
                 2,
             ),
             CtKey::Other(number) => {
-                let why = format!("ct key {number} is not modelled");
                 self.ops.push(Op::Test(Test::HasConnection));
-                self.put(dreg, &Value::unknown(&why, 16));
+                let value = match varying::ct(number) {
+                    Some(what) => Value::varies(what, 16),
+                    None => Value::unknown(&format!("ct key {number} is not modelled"), 16),
+                };
+                self.put(dreg, &value);
                 return;
             }
         };
