@@ -8,7 +8,7 @@ mod set;
 
 pub use expr::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, Limit, MetaKey, Nat, NatKind, NumgenKind,
-    PayloadBase, Register, Reject, SetOp, Verdict,
+    PayloadBase, Register, Reject, SetOp, SocketKey, Verdict,
 };
 pub use set::{Data, DataKind, Element, Key, KeyRange, Set};
 

@@ -7,8 +7,8 @@ mod targets;
 
 pub use matches::{
     AddrType, AddrTypes, ConntrackBits, ConntrackMatch, IfaceName, IpRange, LimitMatch, MaskedAddr,
-    Match, Multiport, Not, Owner, Physdev, PortRange, PortSide, Recent, RecentAction, RpFilter,
-    SetDirections, SetMatch, Statistic, TcpFlags, TransportMatch,
+    Match, Multiport, Not, Owner, Physdev, Policy, PortRange, PortSide, Recent, RecentAction,
+    RpFilter, SetDirections, SetMatch, SocketMatch, Statistic, TcpFlags, TransportMatch,
 };
 pub use targets::{CtMarkMode, NatRange, RejectWith, Target};
 

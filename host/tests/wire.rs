@@ -112,6 +112,9 @@ fn is_native(test: &Match) -> bool {
         | Match::Owner(_)
         | Match::PktType(_)
         | Match::RpFilter(_)
+        | Match::Socket(_)
+        | Match::Policy(_)
+        | Match::Ipvs(_)
         | Match::Physdev(_)
         | Match::Gap { .. } => false,
     }
@@ -137,6 +140,7 @@ fn xt_parts(rule: &host::Rule) -> Vec<(Option<Match>, Option<Target>)> {
                 | Target::Snat(_)
                 | Target::Masquerade(_)
                 | Target::Redirect(_)
+                | Target::Netmap(_)
                 | Target::Mark { .. }
                 | Target::Connmark { .. }
                 | Target::Notrack

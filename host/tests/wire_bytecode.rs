@@ -13,7 +13,7 @@ use host::RuleBody;
 use host::dump::Dump;
 use host::nft::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, Limit, MetaKey, Nat, NatKind, NumgenKind,
-    PayloadBase, Register, Reject, SetOp, Verdict,
+    PayloadBase, Register, Reject, SetOp, SocketKey, Verdict,
 };
 
 fn file(name: &str) -> Vec<u8> {
@@ -238,6 +238,15 @@ fn line(expr: &Expr) -> String {
                 None => "",
             };
             format!("ct load {} => reg {}{direction}", ct(*key), reg(*dreg))
+        }
+        Expr::Socket { dreg, key } => {
+            let key = match key {
+                SocketKey::Transparent => "transparent",
+                SocketKey::Mark => "mark",
+                SocketKey::Wildcard => "wildcard",
+                SocketKey::Cgroup => "cgroupv2",
+            };
+            format!("socket load {key} => reg {}", reg(*dreg))
         }
         Expr::CtSet { sreg, key } => format!("ct set {} with reg {}", ct(*key), reg(*sreg)),
         Expr::Cmp { sreg, op, data } => {

@@ -36,6 +36,7 @@ impl Eval<'_> {
             End::Dnat(to) | End::Redirect(to) => (to, false, false),
             End::Snat(to) => (to, true, false),
             End::Masquerade(to) => (to, true, true),
+            End::Netmap(to) => (to, matches!(hook, Hook::Input | Hook::Postrouting), false),
             End::Accept
             | End::Drop
             | End::Return
@@ -72,11 +73,36 @@ impl Eval<'_> {
                 })
                 .collect();
         }
+        if to.netmap || matches!(end, End::Netmap(_)) {
+            return self.map_network(state, &binder, to);
+        }
         let addrs = match end {
             End::Redirect(_) => self.own_address(&state, hook).map(|a| Some((a, a))),
             _ => self.range(&state, to.addr.as_ref()),
         };
         self.bind_to(state, &binder, to, addrs)
+    }
+
+    /// The bits in which the two ends of the range agree become the address's
+    /// (xt_NETMAP.c, nft_nat.c).
+    fn map_network(&mut self, state: State, binder: &Binder<'_>, to: &NatTo) -> Bound {
+        let (low, high) = match self.range(&state, to.addr.as_ref()) {
+            Ok(Some(ends)) => ends,
+            Ok(None) | Err(Flow::Return) => return vec![(state, None)],
+            Err(flow) => return vec![(state, Some(flow))],
+        };
+        let own = if binder.source {
+            &state.packet.src
+        } else {
+            &state.packet.dst
+        };
+        let mapped = |addr: u128| low & !(low ^ high) | addr & (low ^ high);
+        let Some(addr) = state.known_addr(own) else {
+            let why = "which address NETMAP makes goes with the client's: ask about one client";
+            return vec![(state, Some(Flow::Unknown(why.into())))];
+        };
+        let addr = Fact::Known(mapped(addr));
+        self.pick_port(state, binder, &addr, None)
     }
 
     /// Makes the binding to an address of these, or to what the packet has already.

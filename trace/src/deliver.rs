@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use host::nft::SocketKey;
 use host::{GapKind, Socket, SocketState};
 use net::{Proto, addr_bits};
 
 use crate::eval::{Eval, Fork};
-use crate::packet::{Fact, State};
+use crate::lower::Doubt;
+use crate::packet::{Binding, Fact, Kind, State, User};
 use crate::ranges::Ranges;
 use crate::routing::take;
 use crate::value::Dim;
@@ -104,6 +106,143 @@ impl<'h> Eval<'h> {
         group.into_iter().enumerate().map(branch).collect()
     }
 
+    /// Splits packets by whether a socket goes with them, as xt `socket` asks.
+    pub(crate) fn by_socket(
+        &mut self,
+        state: State,
+        wildcards: bool,
+        transparent: bool,
+    ) -> Ways<bool> {
+        let mut ways = Ways::new();
+        for (state, companion) in self.companions(state) {
+            let (counts, is_transparent) = match companion {
+                Companion::None => (false, Some(false)),
+                Companion::Waiting(s) => (wildcards || !s.addr.is_unspecified(), s.transparent),
+                Companion::Half(s) | Companion::Accepted(s) => (true, s.transparent),
+                Companion::Client => (true, Some(false)),
+                Companion::Unknown(why) => {
+                    ways.extend(self.fork(state, &Doubt::Gap(why.into())));
+                    continue;
+                }
+            };
+            match (counts && transparent, is_transparent) {
+                (false, _) => ways.push((state, counts)),
+                (true, Some(holds)) => ways.push((state, holds)),
+                (true, None) => {
+                    let why = "whether a socket is transparent was not read";
+                    ways.extend(self.fork(state, &Doubt::Gap(why.into())));
+                }
+            }
+        }
+        ways
+    }
+
+    /// What nft `socket` reads; nothing where no socket goes with the packet, or one that has
+    /// not all of its fields yet (nft_socket.c).
+    pub(crate) fn socket_key(
+        &mut self,
+        state: State,
+        key: SocketKey,
+    ) -> Ways<Result<Option<Vec<u8>>, &'static str>> {
+        let byte = |is: bool| Some(vec![u8::from(is)]);
+        let unread = "a property of a socket was not read";
+        let read = |companion: &Companion<'_>| match (companion, key) {
+            (Companion::None, _) => Ok(None),
+            (Companion::Unknown(why), _) => Err(*why),
+            (_, SocketKey::Cgroup) => Err("the cgroup of a socket"),
+            // The client asked about has set no mark.
+            (Companion::Client, SocketKey::Mark) => Ok(Some(vec![0; 4])),
+            (Companion::Client, _) => Ok(byte(false)),
+            (
+                Companion::Waiting(s) | Companion::Half(s) | Companion::Accepted(s),
+                SocketKey::Transparent,
+            ) => s.transparent.map(byte).ok_or(unread),
+            (Companion::Half(_), _) => Ok(None),
+            (Companion::Waiting(s) | Companion::Accepted(s), SocketKey::Mark) => {
+                let mark = s.mark.map(|mark| mark.to_ne_bytes().to_vec());
+                mark.map(Some).ok_or(unread)
+            }
+            (Companion::Accepted(_), SocketKey::Wildcard) => Ok(byte(false)),
+            (Companion::Waiting(s), SocketKey::Wildcard) => Ok(byte(s.addr.is_unspecified())),
+        };
+        let companions = self.companions(state).into_iter();
+        companions
+            .map(|(state, companion)| {
+                let read = read(&companion);
+                (state, read)
+            })
+            .collect()
+    }
+
+    fn companions(&mut self, mut state: State) -> Ways<Companion<'h>> {
+        let packet = &state.packet;
+        if packet.iif.is_none() {
+            let companion = match packet.user {
+                User::Client => Companion::Client,
+                User::Server(..) | User::Nobody => Companion::Unknown("the socket that answers"),
+            };
+            return vec![(state, companion)];
+        }
+        match packet.kind {
+            Kind::First => self.waiting(state, Companion::Waiting),
+            Kind::Ack if is_accepted(&state) => {
+                state.half_open = true;
+                self.waiting(state, Companion::Half)
+            }
+            Kind::Data if is_accepted(&state) => self.waiting(state, Companion::Accepted),
+            Kind::Ack | Kind::Data => self.waiting(state, Companion::Waiting),
+            // Of an ICMP error the packet it is about counts.
+            Kind::Answer | Kind::Reset { .. } | Kind::IcmpError(..) => {
+                let companion = self.asker(&state);
+                vec![(state, companion)]
+            }
+        }
+    }
+
+    /// The socket that waits for a packet, or what it made of it.
+    fn waiting(
+        &mut self,
+        state: State,
+        made: impl Fn(&'h Socket) -> Companion<'h>,
+    ) -> Ways<Companion<'h>> {
+        let takers = self.takers(state).into_iter();
+        let companion = |taker| match taker {
+            Taker::Socket(socket) => made(socket),
+            Taker::Nobody { .. } => Companion::None,
+            Taker::Unknown => Companion::Unknown("the sockets of this host were not read"),
+        };
+        takers
+            .map(|(state, taker)| (state, companion(taker)))
+            .collect()
+    }
+
+    /// The socket that an answer goes to: the client's, where that is a process here; else
+    /// perhaps one that waits at the client's port.
+    fn asker(&self, state: &State) -> Companion<'h> {
+        let asked = state
+            .conn
+            .as_ref()
+            .map_or(&state.packet.dst, |conn| &conn.src);
+        let addr = state.ip(asked);
+        let is_own = |addr: IpAddr| {
+            let mut own = self.host.addresses.iter();
+            addr.is_loopback() || own.any(|own| own.addr == addr)
+        };
+        if addr.is_some_and(is_own) {
+            return Companion::Client;
+        }
+        let proto = state.packet.proto;
+        let may_wait = |socket: &&Socket| {
+            let waits = matches!(socket.state, SocketState::Listen | SocketState::Unconnected);
+            let port = state.port.contains(socket.port.into());
+            waits && port && socket.proto == proto && socket.addr.is_unspecified()
+        };
+        match self.host.sockets.iter().find(may_wait) {
+            Some(_) => Companion::Unknown("a socket may wait at the port of the client"),
+            None => Companion::None,
+        }
+    }
+
     /// The socket that would get packets to the address and port asked for, if no rule took
     /// them.
     pub(crate) fn intended(&self) -> Option<&'h Socket> {
@@ -126,6 +265,22 @@ impl<'h> Eval<'h> {
     }
 }
 
+/// The socket that goes with a packet, as rules see it (nf_socket_ipv4.c).
+enum Companion<'h> {
+    /// None.
+    None,
+    /// One that waits for packets like it.
+    Waiting(&'h Socket),
+    /// The beginning of one that such a socket makes for this very connection: a request.
+    Half(&'h Socket),
+    /// One that it has made.
+    Accepted(&'h Socket),
+    /// That of the client, a process here.
+    Client,
+    /// Which one is not known.
+    Unknown(&'static str),
+}
+
 /// Whether a socket takes packets to an address: its own, or any of the families it is for.
 pub(crate) fn accepts(socket: &Socket, dst: IpAddr) -> bool {
     if socket.addr == dst {
@@ -137,6 +292,22 @@ pub(crate) fn accepts(socket: &Socket, dst: IpAddr) -> bool {
             (IpAddr::V6(_), IpAddr::V4(_)) => !socket.v6_only,
             (IpAddr::V4(_), IpAddr::V6(_)) => false,
         }
+}
+
+/// Whether a packet is as the socket that its connection has would see it: not to be
+/// translated any more.
+fn is_accepted(state: &State) -> bool {
+    let (packet, conn) = (&state.packet, state.conn.as_ref());
+    let is = |binding: Option<&Binding>, addr: &Fact, port: &Fact| {
+        binding.is_none_or(|binding| {
+            !binding.changes || (&binding.addr, &binding.port) == (addr, port)
+        })
+    };
+    let (dnat, snat) = (
+        conn.and_then(|conn| conn.dnat.as_ref()),
+        conn.and_then(|conn| conn.snat.as_ref()),
+    );
+    is(dnat, &packet.dst, &packet.dport) && is(snat, &packet.src, &packet.sport)
 }
 
 /// Packets by whether they come from a peer.

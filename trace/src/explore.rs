@@ -332,6 +332,7 @@ impl Eval<'_> {
             reply: false,
             conn: None,
             slots: Vec::new(),
+            half_open: false,
             added: None,
             trail: None,
             choices: None,

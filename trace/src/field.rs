@@ -221,6 +221,7 @@ fn transport_header(state: &State) -> Layout {
             Kind::First => 0x02,
             Kind::Answer => 0x12,
             Kind::Ack => 0x10,
+            Kind::Data => 0x18,
             Kind::Reset { .. } | Kind::IcmpError(..) => 0x14,
         };
         layout.push((4, varies(8, "the sequence number of the packet")));

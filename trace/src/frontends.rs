@@ -58,7 +58,7 @@ fn of_chain(table: &Table, chain: &Chain, family: Family, found: &mut Vec<Fronte
             match op {
                 Op::Test(test) => asked.read(test, family, &mut lookups),
                 Op::Map { set, key, .. } | Op::VerdictMap { set, key } => lookups.push((set, key)),
-                Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
+                Op::Socket { .. } | Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
             }
         }
         let service = of_rule(chain, &chain.rules[rule.index]);
@@ -114,7 +114,7 @@ impl Marks {
             Op::Map { set, key, .. } | Op::VerdictMap { set, key } => {
                 self.read_set(table, set, key, family);
             }
-            Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
+            Op::Socket { .. } | Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
         }
     }
 
@@ -137,6 +137,7 @@ impl Marks {
             | Test::InIpSet(_)
             | Test::AddrType { .. }
             | Test::Bridged
+            | Test::Socket { .. }
             | Test::HasConnection
             | Test::Doubt(_) => {}
         }

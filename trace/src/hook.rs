@@ -214,6 +214,9 @@ fn match_needs(matched: &Match) -> bool {
         | Match::Owner(_)
         | Match::PktType(_)
         | Match::RpFilter(_)
+        | Match::Socket(_)
+        | Match::Policy(_)
+        | Match::Ipvs(_)
         | Match::Physdev(_) => false,
     }
 }
@@ -224,6 +227,7 @@ fn target_needs(target: &Target) -> bool {
         | Target::Snat(_)
         | Target::Masquerade(_)
         | Target::Redirect(_)
+        | Target::Netmap(_)
         | Target::Connmark { .. }
         | Target::Notrack => true,
         // One that is not understood may be a translation.
@@ -271,6 +275,7 @@ fn expr_needs(expr: &Expr) -> bool {
         | Expr::Verdict(_)
         | Expr::Reject(_)
         | Expr::Fib { .. }
+        | Expr::Socket { .. }
         | Expr::Numgen { .. }
         | Expr::Dynset { .. }
         | Expr::Limit(_)

@@ -96,7 +96,12 @@ enum Wanted {
 fn wanted(rule: &Rule, family: Family) -> Option<Wanted> {
     let tests = rule.ops.iter().map_while(|op| match op {
         Op::Test(test) => Some(test),
-        Op::Map { .. } | Op::VerdictMap { .. } | Op::Choose { .. } | Op::Do(_) | Op::End(_) => None,
+        Op::Map { .. }
+        | Op::VerdictMap { .. }
+        | Op::Socket { .. }
+        | Op::Choose { .. }
+        | Op::Do(_)
+        | Op::End(_) => None,
     });
     let mut ports = None;
     let mut open: Vec<&Test> = tests.collect();
@@ -125,7 +130,7 @@ pub(crate) fn names_port(rule: &Rule, port: u16) -> bool {
     rule.ops.iter().any(|op| match op {
         Op::Test(test) => test_names_port(test, port),
         Op::Map { key, .. } | Op::VerdictMap { key, .. } => key.iter().any(is_port),
-        Op::Choose { .. } | Op::Do(_) | Op::End(_) => false,
+        Op::Socket { .. } | Op::Choose { .. } | Op::Do(_) | Op::End(_) => false,
     })
 }
 
@@ -142,6 +147,7 @@ fn test_names_port(test: &Test, port: u16) -> bool {
         | Test::Present(_)
         | Test::AddrType { .. }
         | Test::Bridged
+        | Test::Socket { .. }
         | Test::HasConnection
         | Test::Not(_)
         | Test::Doubt(_) => false,

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 pub(crate) use xt::connmark;
 
-use host::nft::{Data, FibFlags, FibResult, PayloadBase, Reject, SetOp};
+use host::nft::{Data, FibFlags, FibResult, PayloadBase, Reject, SetOp, SocketKey};
 use host::xt::{CtMarkMode, RejectWith, SetMatch};
 use host::{Chain, RuleBody, Table};
 
@@ -40,6 +40,9 @@ pub(crate) enum Op {
     },
     /// Gives the verdict of a map; goes on with nothing where the key is not found.
     VerdictMap { set: Rc<str>, key: Vec<Value> },
+    /// Puts what is asked of the socket that goes with the packet into a slot; goes on where
+    /// there is one.
+    Socket { slot: u8, key: SocketKey },
     /// Puts `offset + n` into a slot, n below `modulus`, all equally often.
     Choose { slot: u8, modulus: u32, offset: u32 },
     /// Changes something and goes on.
@@ -67,6 +70,8 @@ pub(crate) enum Test {
         types: u16,
         limit: Option<Side>,
     },
+    /// A socket of this host goes with the packet, as xt `socket` asks.
+    Socket { wildcards: bool, transparent: bool },
     /// A bridge carries the packet, and its rules are these (br_netfilter).
     Bridged,
     /// Conntrack has an entry for the packet.
@@ -226,6 +231,8 @@ pub(crate) struct NatTo {
     /// Only packets of this family are translated; `None` for either.
     pub(crate) is_v6: Option<bool>,
     pub(crate) random: bool,
+    /// The network of the address changes, and the rest of it stays.
+    pub(crate) netmap: bool,
     /// Something about it is not modelled.
     pub(crate) gap: Option<Rc<str>>,
 }
@@ -245,6 +252,8 @@ pub(crate) enum End {
     Snat(Rc<NatTo>),
     Masquerade(Rc<NatTo>),
     Redirect(Rc<NatTo>),
+    /// The source or the destination, as the hook has it.
+    Netmap(Rc<NatTo>),
     /// What follows is not known.
     Gap(Rc<str>),
 }
@@ -385,7 +394,7 @@ pub(crate) fn chain(table: &Table, chain: &Chain) -> Vec<Rule> {
 fn without_idle_tail(mut ops: Vec<Op>) -> Vec<Op> {
     let acts = |op: &Op| match op {
         Op::VerdictMap { .. } | Op::Do(_) | Op::End(_) => true,
-        Op::Test(_) | Op::Map { .. } | Op::Choose { .. } => false,
+        Op::Test(_) | Op::Map { .. } | Op::Socket { .. } | Op::Choose { .. } => false,
     };
     let end = ops.iter().rposition(acts).map_or(0, |last| last + 1);
     ops.truncate(end);

@@ -35,7 +35,7 @@ impl Eval<'_> {
         let opens = match packet.kind {
             Kind::First => true,
             Kind::Answer => packet.proto != Proto::TCP,
-            Kind::Ack => loose,
+            Kind::Ack | Kind::Data => loose,
             Kind::Reset { .. } | Kind::IcmpError(..) => false,
         };
         state.tracking = match (&mut state.conn, packet.kind) {
@@ -46,8 +46,8 @@ impl Eval<'_> {
             }
             // An answer that conntrack has not seen leaves the connection in SYN_SENT, where an
             // ACK of the client's is out of place (nf_conntrack_proto_tcp.c, tcp_conntracks).
-            (Some(conn), Kind::Ack) if !conn.replied => Tracking::Invalid,
-            (Some(conn), Kind::Ack) => {
+            (Some(conn), Kind::Ack | Kind::Data) if !conn.replied => Tracking::Invalid,
+            (Some(conn), Kind::Ack | Kind::Data) => {
                 conn.assured = true;
                 Tracking::Established
             }

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Answer,
     /// The last packet of the TCP handshake.
     Ack,
+    /// One behind it.
+    Data,
     /// A TCP reset, of the kernel or of a rule.
     Reset {
         /// A rule that rejects sends it.
@@ -153,6 +155,9 @@ pub(crate) struct State {
     pub(crate) conn: Option<Connection>,
     /// Values that map look-ups and generators put into registers, for the current rule.
     pub(crate) slots: Vec<(u8, Vec<u8>)>,
+    /// A rule asked for the connection's socket, which the packet behind the handshake finds
+    /// complete.
+    pub(crate) half_open: bool,
     /// Keys that rules put into sets, with the set's table and name.
     pub(crate) added: Option<Rc<Added>>,
     /// What happened so far, latest first.

@@ -102,6 +102,18 @@ impl Eval<'_> {
                     self.finish(at, state, end, bins);
                 }
             }
+            Op::Socket { slot, key } => {
+                for (mut state, read) in self.socket_key(state, *key) {
+                    match read {
+                        Ok(bytes) => {
+                            let found = bytes.is_some();
+                            state.slots.extend(bytes.map(|bytes| (*slot, bytes)));
+                            bins.sort(state, found);
+                        }
+                        Err(why) => self.doubt(state, &why.into(), bins),
+                    }
+                }
+            }
             Op::Choose {
                 slot,
                 modulus,
@@ -263,7 +275,11 @@ impl Eval<'_> {
                     Ended::Goto(chain),
                 )
             }
-            End::Dnat(_) | End::Snat(_) | End::Masquerade(_) | End::Redirect(_) => {
+            End::Dnat(_)
+            | End::Snat(_)
+            | End::Masquerade(_)
+            | End::Redirect(_)
+            | End::Netmap(_) => {
                 let bound = self.bind(place.hook, state, &end, rule.as_ref());
                 return ended.extend(bound.into_iter().map(|(state, flow)| match flow {
                     Some(flow) => (state, Ended::Flow(flow)),

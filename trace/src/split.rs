@@ -74,7 +74,11 @@ impl Eval<'_> {
                 }
                 Some(false)
             }
-            Test::InSet { .. } | Test::InIpSet(_) | Test::AddrType { .. } | Test::Doubt(_) => None,
+            Test::InSet { .. }
+            | Test::InIpSet(_)
+            | Test::AddrType { .. }
+            | Test::Socket { .. }
+            | Test::Doubt(_) => None,
         }
     }
 
@@ -118,6 +122,10 @@ impl Eval<'_> {
                 types,
                 limit,
             } => self.by_addr_type(state, *source, *types, *limit),
+            Test::Socket {
+                wildcards,
+                transparent,
+            } => self.by_socket(state, *wildcards, *transparent),
             Test::Not(test) => {
                 let parts = self.split(state, test);
                 parts

@@ -290,7 +290,7 @@ impl Walk<'_, '_> {
 
     /// The last packet of the handshake takes the way of the first.
     fn acknowledge(&mut self, state: &State, facts: &Facts) {
-        self.follow(state, facts, FOLLOWED);
+        self.follow(Kind::Ack, state, facts, FOLLOWED);
     }
 }
 

@@ -226,6 +226,20 @@ impl FibFlags {
     }
 }
 
+/// What a `socket` expression reads of the socket that goes with a packet
+/// (`NFT_SOCKET_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SocketKey {
+    /// `transparent`: 1 where it may stand for foreign addresses.
+    Transparent,
+    /// `mark`: its mark.
+    Mark,
+    /// `wildcard`: 1 where it is bound to every address.
+    Wildcard,
+    /// `cgroupv2`: its cgroup.
+    Cgroup,
+}
+
 /// How `numgen` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NumgenKind {
@@ -352,6 +366,8 @@ pub enum Expr {
         result: FibResult,
         flags: FibFlags,
     },
+    /// `socket`.
+    Socket { dreg: Register, key: SocketKey },
     /// `numgen`: `offset + n`, n below `modulus`.
     Numgen {
         dreg: Register,

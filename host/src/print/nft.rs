@@ -54,6 +54,7 @@ impl Statements {
             | Expr::Meta { .. }
             | Expr::Ct { .. }
             | Expr::Fib { .. }
+            | Expr::Socket { .. }
             | Expr::Numgen { .. }
             | Expr::Immediate { .. }
             | Expr::Bitwise { .. }

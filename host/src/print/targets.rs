@@ -31,6 +31,7 @@ pub(super) fn target(line: &mut Line, target: &Target) {
         Target::Snat(range) => nat(line, "-j SNAT", "--to-source", range),
         Target::Masquerade(range) => nat(line, "-j MASQUERADE", "--to-ports", range),
         Target::Redirect(range) => nat(line, "-j REDIRECT", "--to-ports", range),
+        Target::Netmap(range) => netmap(line, range),
         Target::Mark { value, mask } => {
             line.word("-j MARK");
             line.option(false, "--set-xmark", format_args!("{value:#x}/{mask:#x}"));
@@ -65,6 +66,24 @@ pub(super) fn target(line: &mut Line, target: &Target) {
         }
         Target::Gap { name, options } => gap(line, "-j", name, options),
     }
+}
+
+fn netmap(line: &mut Line, range: &NatRange) {
+    line.word("-j NETMAP");
+    if let Some(network) = range.addrs.and_then(network) {
+        line.option(false, "--to", network);
+    }
+}
+
+/// The block from a first to a last address.
+fn network((first, last): (IpAddr, IpAddr)) -> Option<net::Prefix> {
+    let family = net::Family::of(first);
+    let differ = net::addr_bits(first) ^ net::addr_bits(last);
+    let host = u8::try_from(u128::BITS - differ.leading_zeros()).ok()?;
+    Some(net::Prefix::containing(
+        first,
+        family.bits().checked_sub(host)?,
+    ))
 }
 
 fn reject(line: &mut Line, with: RejectWith) {

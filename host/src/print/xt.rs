@@ -23,6 +23,7 @@ pub(super) fn matches(line: &mut Line, matches: &[Match]) {
 }
 
 /// Adds one match.
+#[expect(clippy::too_many_lines, reason = "one arm for each match")]
 pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
     match item {
         Match::Src(m) => line.option(m.not, "-s", masked(&m.value, true)),
@@ -57,15 +58,29 @@ pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
             line.option(m.not, "--pkt-type", kinds[m.value.min(2) as usize]);
         }
         Match::RpFilter(m) => {
-            line.option(false, "-m", "rpfilter");
             let flags = [
                 (m.loose, "--loose"),
                 (m.valid_mark, "--validmark"),
                 (m.invert, "--invert"),
             ];
-            for (_, flag) in flags.iter().filter(|(is, _)| *is) {
-                line.word(flag);
-            }
+            flagged(line, "rpfilter", &flags);
+        }
+        Match::Socket(m) => {
+            let flags = [
+                (m.transparent, "--transparent"),
+                (m.no_wildcard, "--nowildcard"),
+                (m.restore_mark, "--restore-skmark"),
+            ];
+            flagged(line, "socket", &flags);
+        }
+        Match::Policy(m) => {
+            line.option(false, "-m", "policy");
+            line.option(false, "--dir", if m.outgoing { "out" } else { "in" });
+            line.option(false, "--pol", if m.ipsec { "ipsec" } else { "none" });
+        }
+        Match::Ipvs(m) => {
+            line.option(false, "-m", "ipvs");
+            line.flag(m.not, "--ipvs");
         }
         Match::Mac(m) => {
             line.option(false, "-m", "mac");
@@ -73,6 +88,14 @@ pub(super) fn add(line: &mut Line, item: &Match, is_icmp6: bool) {
             line.option(m.not, "--mac-source", bytes.join(":"));
         }
         Match::Gap { name, options } => gap(line, "-m", name, options),
+    }
+}
+
+/// A match that is a list of flags.
+fn flagged(line: &mut Line, name: &str, flags: &[(bool, &str)]) {
+    line.option(false, "-m", name);
+    for (_, flag) in flags.iter().filter(|(is, _)| *is) {
+        line.word(flag);
     }
 }
 

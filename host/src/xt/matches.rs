@@ -312,6 +312,26 @@ pub struct RpFilter {
     pub invert: bool,
 }
 
+/// `-m socket`: whether a socket of this host goes with the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SocketMatch {
+    /// `--transparent`: one that may stand for foreign addresses (`IP_TRANSPARENT`).
+    pub transparent: bool,
+    /// `--nowildcard`: those bound to every address count too.
+    pub no_wildcard: bool,
+    /// `--restore-skmark`: the packet gets the socket's mark.
+    pub restore_mark: bool,
+}
+
+/// `-m policy` without a word on single transformations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// `--dir out` rather than `in`.
+    pub outgoing: bool,
+    /// `--pol ipsec` rather than `none`.
+    pub ipsec: bool,
+}
+
 /// One test of an xt rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -367,6 +387,12 @@ pub enum Match {
     PktType(Not<u32>),
     /// `-m rpfilter`.
     RpFilter(RpFilter),
+    /// `-m socket`.
+    Socket(SocketMatch),
+    /// `-m policy`.
+    Policy(Policy),
+    /// `-m ipvs --ipvs`: IPVS has handled the packet.
+    Ipvs(Not<()>),
     /// A match that is not modelled: its name, and its options as far as known.
     Gap {
         /// `hashlimit`, `string`, …

@@ -72,6 +72,9 @@ pub enum Target {
     Masquerade(Box<NatRange>),
     /// `REDIRECT`.
     Redirect(Box<NatRange>),
+    /// `NETMAP`: the network of the address becomes that of the range, which spans it; the rest
+    /// of the address stays.
+    Netmap(Box<NatRange>),
     /// `MARK`: `mark = (mark & ~mask) ^ value`.
     Mark {
         /// Flipped.

@@ -1,12 +1,14 @@
 //! What an xt rule tests, in a sentence.
 
+mod origin;
+
 use std::fmt::Display;
 use std::net::IpAddr;
 
 use host::xt::{
     AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, MaskedAddr, Match, Multiport, Not,
-    Owner, Physdev, PortRange, PortSide, Recent, RecentAction, RpFilter, Rule, SetMatch, Statistic,
-    TcpFlags, TransportMatch,
+    Physdev, PortRange, PortSide, Recent, RecentAction, Rule, SetMatch, Statistic, TcpFlags,
+    TransportMatch,
 };
 use net::{Family, Prefix, Proto};
 
@@ -71,42 +73,18 @@ fn test_words(test: &Match, proto: Option<Proto>) -> Vec<String> {
         Match::Set(set) => vec![set_words(set)],
         Match::IpRange(range) => ranges(range),
         Match::Physdev(physdev) => bridge_port(physdev),
-        Match::Owner(owner) => sender(*owner),
+        Match::Owner(owner) => origin::sender(*owner),
         Match::PktType(kind) => {
             let words = ["unicast", "broadcast", "multicast"];
             vec![is("packet type", kind, words[kind.value.min(2) as usize])]
         }
-        Match::RpFilter(filter) => vec![way_back(*filter)],
+        Match::RpFilter(filter) => vec![origin::way_back(*filter)],
+        Match::Socket(socket) => vec![origin::socket(*socket)],
+        Match::Policy(policy) => vec![origin::policy(*policy)],
+        Match::Ipvs(handled) => vec![format!("{}handled by IPVS", not_before(handled))],
         Match::Mac(mac) => vec![is("source MAC", mac, &mac_text(mac.value))],
         Match::Gap { name, options } => vec![gap_words(name, options)],
     }
-}
-
-fn sender(owner: Owner) -> Vec<String> {
-    let ids = [("user", owner.uid), ("group", owner.gid)];
-    let words = ids.into_iter().filter_map(|(what, id)| {
-        let id = id?;
-        let value = match id.value {
-            (first, last) if first == last => first.to_string(),
-            (first, last) => format!("{first}-{last}"),
-        };
-        Some(is(what, &id, &value))
-    });
-    words.collect()
-}
-
-fn way_back(filter: RpFilter) -> String {
-    let leads = if filter.invert {
-        "does not lead"
-    } else {
-        "leads"
-    };
-    let over = if filter.loose {
-        "anywhere"
-    } else {
-        "over that interface"
-    };
-    format!("the way back {leads} {over}")
 }
 
 fn not_before<T>(test: &Not<T>) -> &'static str {

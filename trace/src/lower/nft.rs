@@ -5,7 +5,7 @@ mod keys;
 use std::rc::Rc;
 
 use host::Table;
-use host::nft::{BitOp, CmpOp, DataKind, Expr, Limit, Nat, NatKind, Register, Verdict};
+use host::nft::{BitOp, CmpOp, DataKind, Expr, Limit, Nat, NatKind, Register, SocketKey, Verdict};
 
 use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number};
 use super::{varying, xt};
@@ -149,6 +149,7 @@ impl Lowering<'_> {
                 };
                 self.put(*dreg, &Value::field(field, len));
             }
+            Expr::Socket { dreg, key } => self.socket(*dreg, *key),
             // By turns or by chance: each value comes equally often.
             Expr::Numgen {
                 dreg,
@@ -208,6 +209,22 @@ impl Lowering<'_> {
         let within = Ranges::span(number(first), number(last));
         self.ops
             .push(Op::Test(Test::In { value, within }.inverted(not)));
+    }
+
+    fn socket(&mut self, dreg: Register, key: SocketKey) {
+        let len = match key {
+            SocketKey::Transparent | SocketKey::Wildcard => 1,
+            SocketKey::Mark => 4,
+            SocketKey::Cgroup => 8,
+        };
+        let slot = self.slot();
+        self.ops.push(Op::Socket { slot, key });
+        let value = Value {
+            of: Of::Slot(slot),
+            len,
+            ops: Vec::new(),
+        };
+        self.put(dreg, &value);
     }
 
     fn numgen(&mut self, dreg: Register, modulus: u32, offset: u32) {
@@ -413,7 +430,8 @@ impl Lowering<'_> {
             port: port.map(|(low, high)| (self.get(low, 2), self.get(high, 2))),
             is_v6: None,
             random: flags & RANDOM != 0,
-            gap: (flags & NETMAP != 0).then(|| "NAT of whole networks is not modelled".into()),
+            netmap: flags & NETMAP != 0,
+            gap: None,
         }
     }
 }

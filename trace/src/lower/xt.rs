@@ -36,6 +36,7 @@ pub(super) fn target(target: &Target) -> Option<Op> {
         Target::Snat(range) => End::Snat(nat(range)),
         Target::Masquerade(range) => End::Masquerade(nat(range)),
         Target::Redirect(range) => End::Redirect(nat(range)),
+        Target::Netmap(range) => End::Netmap(nat(range)),
         Target::Mark { value, mask } => return Some(Op::Do(mark(*value, *mask))),
         Target::Connmark {
             mode,
@@ -84,6 +85,7 @@ fn nat(range: &NatRange) -> Rc<NatTo> {
         port: ports,
         is_v6: None,
         random: range.random || range.random_fully,
+        netmap: false,
         gap: range
             .base_port
             .map(|_| "a port-shifting DNAT is not modelled".into()),
@@ -137,6 +139,11 @@ pub(super) fn test(matched: &Match) -> Option<Test> {
         Match::Owner(owner) => origin::sender(*owner),
         Match::PktType(kind) => one(Field::PktType, 1, kind.value.into()).inverted(kind.not),
         Match::RpFilter(filter) => origin::way_back(*filter),
+        Match::Socket(socket) => origin::socket(*socket),
+        // A packet that went through IPsec or IPVS is none of those asked about: where there
+        // are such, they are a gap of their own.
+        Match::Policy(policy) => Test::Const(!policy.ipsec),
+        Match::Ipvs(handled) => Test::Const(handled.not),
         Match::Gap { name, options } => match varying::xt_match(name, options) {
             Some(doubt) => Test::Doubt(doubt),
             None => Test::gap(&not_modelled("match", name, options)),

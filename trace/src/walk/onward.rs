@@ -12,7 +12,7 @@ use crate::packet::{Fact, Kind, State, Tracking, User};
 
 impl Walk<'_, '_> {
     /// The next packet of a client whose answer has arrived.
-    fn next_packet(&self, state: &State, facts: &Facts) -> State {
+    fn next_packet(&self, kind: Kind, state: &State, facts: &Facts) -> State {
         let mut ack = facts.request.clone();
         (ack.addr, ack.port) = (state.addr.clone(), state.port.clone());
         (ack.conn, ack.choices, ack.added) = (
@@ -23,7 +23,7 @@ impl Walk<'_, '_> {
         (ack.trail, ack.tracking, ack.reply) = (state.trail.clone(), Tracking::None, false);
         let to = self.eval.question.to;
         let packet = &mut ack.packet;
-        (packet.kind, packet.iif, packet.mark) = (Kind::Ack, self.entry.iif, 0);
+        (packet.kind, packet.iif, packet.mark) = (kind, self.entry.iif, 0);
         (packet.src, packet.sport) = (self.entry.source.clone(), Fact::Client);
         (packet.dst, packet.dport) = (Fact::Known(addr_bits(to.addr)), Fact::Known(to.port.into()));
         (packet.user, packet.from_wire) = match self.entry.iif {
@@ -59,13 +59,13 @@ impl Walk<'_, '_> {
 
     /// Follows packets of the client behind the answer: as many as `left`, as long as each
     /// leaves the connection or a set changed for the next one.
-    pub(super) fn follow(&mut self, state: &State, facts: &Facts, left: u8) {
+    pub(super) fn follow(&mut self, kind: Kind, state: &State, facts: &Facts, left: u8) {
         let arrived = state.trail.clone();
         let (conn, added) = (
             state.conn.as_ref().map(|conn| conn.mark),
             state.added.clone(),
         );
-        let mut ack = self.next_packet(state, facts);
+        let mut ack = self.next_packet(kind, state, facts);
         ack.note(Stage::Start, None, Did::AckStarts);
         let landed = if self.entry.iif.is_some() {
             self.eval.come_in(ack)
@@ -76,11 +76,12 @@ impl Walk<'_, '_> {
         for (state, landing) in landed {
             let arrives = self.arrives_too(&state, &landing, facts);
             let changed = state.conn.as_ref().map(|conn| conn.mark) != conn
-                || !same_trail(state.added.as_ref(), added.as_ref());
+                || !same_trail(state.added.as_ref(), added.as_ref())
+                || state.half_open;
             if arrives && changed && left > 1 {
                 let mut state = state;
                 state.trail.clone_from(&arrived);
-                self.follow(&state, facts, left - 1);
+                self.follow(Kind::Data, &state, facts, left - 1);
                 continue;
             }
             // What is lost may be sent again, or more with it: the connection lives if that
@@ -88,14 +89,14 @@ impl Walk<'_, '_> {
             if matches!(landing, Landing::Lost { .. }) && changed && left > 1 {
                 let mut state = state;
                 state.trail.clone_from(&arrived);
-                self.follow(&state, facts, 1);
+                self.follow(kind, &state, facts, 1);
                 continue;
             }
             if let (Landing::Rejected { with, .. }, true) = (&landing, left > 1)
                 && let Some(mut state) = self.changed_by_error(&state, *with, conn)
             {
                 state.trail.clone_from(&arrived);
-                self.follow(&state, facts, left - 1);
+                self.follow(kind, &state, facts, left - 1);
                 continue;
             }
             let end = match landing {

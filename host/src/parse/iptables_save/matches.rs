@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use net::{Family, addr_of};
 
 use crate::xt::{
-    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, Owner, Physdev,
-    PortSide, Recent, RecentAction, RpFilter, SetMatch, Statistic, TcpFlags, TransportMatch,
+    AddrTypes, ConntrackMatch, IpRange, LimitMatch, Match, Multiport, Not, Owner, Physdev, Policy,
+    PortSide, Recent, RecentAction, RpFilter, SetMatch, SocketMatch, Statistic, TcpFlags,
+    TransportMatch,
 };
 
 use super::conntrack;
@@ -77,10 +78,18 @@ pub(super) fn start(name: &str, family: Family) -> Option<Start> {
         "physdev" => part("physdev", Match::Physdev(Box::default())),
         "owner" => part("owner", Match::Owner(Owner::default())),
         "pkttype" => part("pkttype", Match::PktType(Not::is(0))),
+        "socket" => whole("socket", Match::Socket(SocketMatch::default())),
+        "policy" => part("policy", Match::Policy(NO_POLICY)),
+        "ipvs" => part("ipvs", Match::Ipvs(Not::is(()))),
         "rpfilter" => whole("rpfilter", Match::RpFilter(RpFilter::default())),
         _ => return None,
     })
 }
+
+const NO_POLICY: Policy = Policy {
+    outgoing: false,
+    ipsec: false,
+};
 
 fn no_ports() -> Multiport {
     Multiport {
@@ -136,6 +145,9 @@ pub(super) fn option(item: &mut Match, opt: &mut Opt<'_, '_>) -> Result<Took, St
         Match::Owner(m) => owner(m, opt),
         Match::PktType(m) => pkt_type(m, opt),
         Match::RpFilter(m) => rp_filter(m, opt),
+        Match::Socket(m) => socket(m, opt),
+        Match::Policy(m) => policy(m, opt),
+        Match::Ipvs(m) => Ok(ipvs(m, opt)),
         Match::Src(_)
         | Match::Dst(_)
         | Match::In(_)
@@ -417,6 +429,47 @@ fn rp_filter(m: &mut RpFilter, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
     }
     opt.flag()?;
     Ok(Took::Whole)
+}
+
+fn socket(m: &mut SocketMatch, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    match &*opt.name {
+        "--transparent" => m.transparent = true,
+        "--nowildcard" => m.no_wildcard = true,
+        "--restore-skmark" => m.restore_mark = true,
+        _ => return Ok(Took::Nothing),
+    }
+    opt.flag()?;
+    Ok(Took::Whole)
+}
+
+fn policy(m: &mut Policy, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    match &*opt.name {
+        "--dir" => {
+            m.outgoing = opt.plain(|text| match text {
+                "in" => Some(false),
+                "out" => Some(true),
+                _ => None,
+            })?;
+            Ok(Took::Part)
+        }
+        "--pol" => {
+            m.ipsec = opt.plain(|text| match text {
+                "none" => Some(false),
+                "ipsec" => Some(true),
+                _ => None,
+            })?;
+            Ok(Took::Whole)
+        }
+        _ => Ok(Took::Nothing),
+    }
+}
+
+fn ipvs(m: &mut Not<()>, opt: &Opt<'_, '_>) -> Took {
+    if opt.name != "--ipvs" {
+        return Took::Nothing;
+    }
+    m.not = opt.not;
+    Took::Whole
 }
 
 fn physdev(m: &mut Physdev, opt: &mut Opt<'_, '_>) -> Result<Took, String> {

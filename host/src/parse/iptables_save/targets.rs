@@ -58,6 +58,7 @@ pub(super) fn start(name: &str, family: Family) -> Option<Start> {
         }
         "DNAT" => ("DNAT", Target::Dnat(nat()), false),
         "SNAT" => ("SNAT", Target::Snat(nat()), false),
+        "NETMAP" => ("NETMAP", Target::Netmap(nat()), false),
         "MASQUERADE" => ("MASQUERADE", Target::Masquerade(nat()), true),
         "REDIRECT" => ("REDIRECT", Target::Redirect(nat()), true),
         "MARK" => ("MARK", Target::Mark { value: 0, mask: 0 }, false),
@@ -93,6 +94,7 @@ pub(super) fn option(item: &mut Target, name: &str, opt: &mut Opt<'_, '_>) -> Re
         Target::Reject(with) => reject(with, opt),
         Target::Dnat(range) | Target::Snat(range) => nat(range, opt),
         Target::Masquerade(range) | Target::Redirect(range) => ports(range, opt),
+        Target::Netmap(range) => network(range, opt),
         Target::Mark { value, mask } => mark(value, mask, opt),
         Target::Connmark { .. } => connmark(item, opt),
         Target::Queue { num, bypass } if name == "NFQUEUE" => queue(num, bypass, opt),
@@ -158,6 +160,23 @@ fn ports(range: &mut NatRange, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
         }
         _ => nat_flags(range, opt),
     }
+}
+
+fn network(range: &mut NatRange, opt: &mut Opt<'_, '_>) -> Result<Took, String> {
+    if opt.name != "--to" {
+        return Ok(Took::Nothing);
+    }
+    let family = opt.family;
+    range.addrs = Some(opt.plain(|text| {
+        let prefix: net::Prefix = if text.contains('/') {
+            text.parse().ok()?
+        } else {
+            net::Prefix::containing(text.parse().ok()?, family.bits())
+        };
+        let end = |bits| net::addr_of(family, bits);
+        (prefix.family() == family).then(|| (end(prefix.first()), end(prefix.last())))
+    })?);
+    Ok(Took::Whole)
 }
 
 fn nat_flags(range: &mut NatRange, opt: &mut Opt<'_, '_>) -> Result<Took, String> {

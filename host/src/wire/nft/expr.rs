@@ -7,6 +7,7 @@ use net::Family;
 use crate::TableFamily;
 use crate::nft::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, MetaKey, NumgenKind, PayloadBase, Register,
+    SocketKey,
 };
 use crate::wire::attr::{Attrs, Table};
 use crate::wire::xt::SetNames;
@@ -64,6 +65,7 @@ impl Decoder<'_> {
             b"lookup" => lookup(&args),
             b"fib" => fib(&args),
             b"numgen" => numgen(&args),
+            b"socket" => socket(&args),
             b"immediate" => immediate(&args),
             _ => statement::decode(self, name, &args),
         }
@@ -298,6 +300,18 @@ fn numgen(args: &Args<'_>) -> Option<Expr> {
         modulus: args.be32(2)?,
         offset: args.be32(4).unwrap_or_default(),
     })
+}
+
+fn socket(args: &Args<'_>) -> Option<Expr> {
+    let dreg = required(args, 2)?;
+    let key = match args.be32(1)? {
+        0 => SocketKey::Transparent,
+        1 => SocketKey::Mark,
+        2 => SocketKey::Wildcard,
+        3 => SocketKey::Cgroup,
+        _ => return Some(gap("socket", Some(dreg))),
+    };
+    Some(Expr::Socket { dreg, key })
 }
 
 fn immediate(args: &Args<'_>) -> Option<Expr> {

@@ -53,7 +53,7 @@ fn unknown(decoder: Decoder<'_>, name: &[u8], args: &Args<'_>) -> Option<Expr> {
         // Writing or stripping a TCP option changes nothing that a rule sees here.
         b"exthdr" if !args.has(EXTHDR_DREG) => return Some(pass(name)),
         b"exthdr" | b"rt" | b"osf" | b"xfrm" => optional(args, 1).ok()?,
-        b"socket" | b"hash" | b"tunnel" => optional(args, 2).ok()?,
+        b"hash" | b"tunnel" => optional(args, 2).ok()?,
         b"inner" => written(&decoder.inside()?.one(args.get(INNER_EXPR)?)?),
         _ => None,
     };

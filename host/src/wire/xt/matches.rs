@@ -6,8 +6,8 @@ use super::{Extension, not_if};
 use crate::wire::attr::{Damaged, Fields};
 use crate::xt::{
     AddrTypes, ConntrackMatch, IfaceName, IpRange, LimitMatch, Match, Multiport, Not, Owner,
-    Physdev, PortRange, PortSide, Recent, RecentAction, RpFilter, SetMatch, Statistic, TcpFlags,
-    TransportMatch,
+    Physdev, Policy, PortRange, PortSide, Recent, RecentAction, RpFilter, SetMatch, SocketMatch,
+    Statistic, TcpFlags, TransportMatch,
 };
 
 /// The match, if its name and revision are known and its bytes suffice.
@@ -45,6 +45,10 @@ pub(super) fn known(ext: Extension<'_>) -> Option<Match> {
             value: data.he32(0).filter(|kind| *kind < 3)?,
         })),
         ("rpfilter", 0) => rp_filter(data),
+        ("socket", 0) => Some(Match::Socket(SocketMatch::default())),
+        ("socket", 1..=3) => socket(data),
+        ("policy", 0) => policy(data),
+        ("ipvs", 0) => ipvs(data),
         _ => None,
     }
 }
@@ -75,6 +79,43 @@ fn rp_filter(data: Fields<'_>) -> Option<Match> {
         loose: flags & 1 != 0,
         valid_mark: flags & 2 != 0,
         invert: flags & 8 != 0,
+    }))
+}
+
+/// `struct xt_socket_mtinfo1` and its followers, which know more flags.
+fn socket(data: Fields<'_>) -> Option<Match> {
+    let flags = data.byte(0)?;
+    (flags & !7 == 0).then_some(Match::Socket(SocketMatch {
+        transparent: flags & 1 != 0,
+        no_wildcard: flags & 2 != 0,
+        restore_mark: flags & 4 != 0,
+    }))
+}
+
+/// `struct xt_policy_info`: four elements, then flags. What the elements ask is not modelled.
+fn policy(data: Fields<'_>) -> Option<Match> {
+    const ELEMENT: usize = 76;
+    const ASKED: usize = 74;
+    const FLAGS: usize = 4 * ELEMENT;
+    const OUT: u16 = 2;
+    const NONE: u16 = 4;
+    let flags = data.he16(FLAGS)?;
+    if flags & !7 != 0 || data.byte(ASKED)? != 0 {
+        return None;
+    }
+    Some(Match::Policy(Policy {
+        outgoing: flags & OUT != 0,
+        ipsec: flags & NONE == 0,
+    }))
+}
+
+/// `struct xt_ipvs_mtinfo`; only whether IPVS had the packet is modelled.
+fn ipvs(data: Fields<'_>) -> Option<Match> {
+    const HANDLED: u8 = 1;
+    let (inverted, asked) = (data.byte(38)?, data.byte(39)?);
+    (asked == HANDLED).then_some(Match::Ipvs(Not {
+        not: inverted & HANDLED != 0,
+        value: (),
     }))
 }
 

@@ -16,6 +16,7 @@ pub(super) fn known(ext: Extension<'_>) -> Option<Target> {
         ("SNAT", _) => nat(ext).map(|range| Target::Snat(Box::new(range))),
         ("MASQUERADE", 0) => nat(ext).map(|range| Target::Masquerade(Box::new(range))),
         ("REDIRECT", 0) => nat(ext).map(|range| Target::Redirect(Box::new(range))),
+        ("NETMAP", 0) => nat(ext).map(|range| Target::Netmap(Box::new(range))),
         ("MARK", 2) => Some(Target::Mark {
             value: data.he32(0)?,
             mask: data.he32(4)?,

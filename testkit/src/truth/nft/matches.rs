@@ -18,7 +18,7 @@ pub(super) fn test(
     if before.iter().any(is_icmp) {
         return Some(mark(rng, "nft meta mark", "meta mark"));
     }
-    match rng.below(32) {
+    match rng.below(34) {
         0..3 => Some(addr(rng, spot, "saddr", hint.src)),
         3..6 => Some(addr(rng, spot, "daddr", hint.dst)),
         6..8 => Some(link(rng, hint, spot)),
@@ -37,6 +37,7 @@ pub(super) fn test(
         25 | 26 => Some(concatenation(rng, spot, hint)),
         27 | 28 => Some(named(rng, spot, hint)),
         29 | 30 if spot.pool.stateful => Some(stateful(rng, spot)),
+        31 | 32 if spot.is_one_of(&["prerouting", "input"]) => Some(socket(rng)),
         _ => None,
     }
 }
@@ -397,6 +398,18 @@ fn stateful(rng: &mut Rng, spot: Spot<'_>) -> Part {
             format!("{} saddr {}@seen{end}", spot.ip(), not(rng)),
         ),
     }
+}
+
+fn socket(rng: &mut Rng) -> Part {
+    let test = rng.pick(&[
+        "transparent 0",
+        "transparent 1",
+        "wildcard 0",
+        "wildcard 1",
+        "mark 0x0",
+        "mark != 0x0",
+    ]);
+    Part::new("nft socket", format!("socket {test}"))
 }
 
 fn over(rng: &mut Rng) -> &'static str {

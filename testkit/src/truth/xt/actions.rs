@@ -152,6 +152,9 @@ fn translate(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
         } else {
             pool::node_addr(rng, spot.is_v6)
         };
+        if rng.percent(15) {
+            return Some(netmap(to));
+        }
         let dnat = Action::plain(
             "xt DNAT",
             format!(
@@ -178,12 +181,21 @@ fn translate(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
         } else {
             hint.src
         };
+        if rng.percent(15) {
+            return Some(netmap(to));
+        }
         return Some(Action::plain(
             "xt SNAT",
             format!("-j SNAT --to-source {to}"),
         ));
     }
     None
+}
+
+fn netmap(to: IpAddr) -> Action {
+    let len = if to.is_ipv4() { 24 } else { 64 };
+    let network = net::Prefix::containing(to, len);
+    Action::plain("xt NETMAP", format!("-j NETMAP --to {network}"))
 }
 
 fn place(addr: IpAddr, port: Option<u16>) -> String {

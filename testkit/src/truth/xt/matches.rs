@@ -9,7 +9,7 @@ use crate::world::{LINKS, NODE_LINKS, Transport, mac_of};
 /// A test that may stand in `spot` and has a chance to match `hint`; `None` where the one that
 /// was drawn may not.
 pub(super) fn test(rng: &mut Rng, spot: Spot<'_>, hint: &Hint, has_proto: bool) -> Option<Part> {
-    match rng.below(29) {
+    match rng.below(32) {
         0 | 1 => Some(addr(rng, "xt -s", "-s", hint.src)),
         2 | 3 => Some(addr(rng, "xt -d", "-d", hint.dst)),
         4 => link(rng, spot, hint, true),
@@ -37,6 +37,8 @@ pub(super) fn test(rng: &mut Rng, spot: Spot<'_>, hint: &Hint, has_proto: bool) 
             Some(way_back(rng))
         }
         28 => Some(packet_kind(rng)),
+        29 | 30 if spot.only(&["PREROUTING", "INPUT"]) => Some(socket(rng)),
+        31 => policy(rng, spot),
         _ => None,
     }
 }
@@ -364,6 +366,24 @@ fn way_back(rng: &mut Rng) -> Part {
     let options = rng.pick(&["", " --loose", " --validmark", " --loose --validmark"]);
     let invert = if rng.percent(30) { " --invert" } else { "" };
     Part::new("xt rpfilter", format!("-m rpfilter{options}{invert}"))
+}
+
+fn socket(rng: &mut Rng) -> Part {
+    let options = rng.pick(&["", " --nowildcard", " --transparent --nowildcard"]);
+    Part::new("xt socket", format!("-m socket{options}"))
+}
+
+fn policy(rng: &mut Rng, spot: Spot<'_>) -> Option<Part> {
+    let dir = if spot.only(&["FORWARD", "OUTPUT", "POSTROUTING"]) {
+        "out"
+    } else if spot.only(&["PREROUTING", "INPUT", "FORWARD"]) {
+        "in"
+    } else {
+        return None;
+    };
+    let pol = rng.pick(&["none", "none", "ipsec"]);
+    let text = format!("-m policy --dir {dir} --pol {pol}");
+    Some(Part::new("xt policy", text))
 }
 
 fn packet_kind(rng: &mut Rng) -> Part {

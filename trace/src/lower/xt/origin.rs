@@ -1,7 +1,7 @@
 //! Where a packet comes from: its socket, its link, its bridge port, its link-layer sender.
 
 use host::nft::{FibFlags, FibResult, PayloadBase};
-use host::xt::{Not, Owner, Physdev, RpFilter};
+use host::xt::{Not, Owner, Physdev, RpFilter, SocketMatch};
 
 use super::super::{ByteOp, Field, Test, Value, number};
 use crate::ranges::Ranges;
@@ -45,6 +45,19 @@ pub(super) fn way_back(filter: RpFilter) -> Test {
         within: Ranges::one(1),
     }
     .inverted(filter.invert)
+}
+
+/// Whether a socket goes with the packet (xt_socket.c).
+pub(super) fn socket(socket: SocketMatch) -> Test {
+    let test = Test::Socket {
+        wildcards: socket.no_wildcard,
+        transparent: socket.transparent,
+    };
+    if socket.restore_mark {
+        let why = "match socket --restore-skmark is not modelled";
+        return Test::All(vec![test, Test::gap(why)]);
+    }
+    test
 }
 
 /// Packets that no bridge carries match where every test is inverted.
