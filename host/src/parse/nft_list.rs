@@ -106,7 +106,8 @@ fn part<'t, 'a>(
     }
     // `ct helper NAME {` has a word more.
     let at = if kind == "ct" { 2 } else { 1 };
-    if cursor.word_after(at + 1) != "{" {
+    let is_headed = (0..=at).all(|word| cursor.word_after(word) != "{");
+    if !is_headed || cursor.word_after(at + 1) != "{" {
         let _ = cursor.statement();
         return;
     }
@@ -319,6 +320,12 @@ mod tests {
             RuleBody::Nft(exprs) => exprs.clone(),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_brace_in_the_place_of_a_name_is_passed() {
+        let (tables, _) = read("table ip t {\n chain { {\n }\n }\n chain c {\n }\n}\n");
+        assert_eq!(tables[0].chains[0].name, "c");
     }
 
     #[test]
