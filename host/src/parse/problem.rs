@@ -8,6 +8,9 @@ const MOST: usize = 200;
 /// How much of a line is shown, in characters.
 const SHOWN: usize = 160;
 
+/// How much is said of what is wrong, in characters: it may quote a value of any length.
+const SAID: usize = 400;
+
 /// A text to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -68,15 +71,15 @@ impl<'a> Problems<'a> {
 
     /// Adds a part that is lost, by its line, counted from 1; 0 for the whole input.
     pub(super) fn add(&mut self, line: usize, text: &str, what: impl Into<String>) {
-        self.push(line, text, what.into(), true);
+        self.push(line, text, &what.into(), true);
     }
 
     /// Adds a part that a gap stands in for, or that no packet can tell.
     pub(super) fn note(&mut self, line: usize, text: &str, what: impl Into<String>) {
-        self.push(line, text, what.into(), false);
+        self.push(line, text, &what.into(), false);
     }
 
-    fn push(&mut self, line: usize, text: &str, what: String, lost: bool) {
+    fn push(&mut self, line: usize, text: &str, what: &str, lost: bool) {
         if self.told.len() == MOST {
             self.untold += 1;
             self.untold_lost |= lost;
@@ -85,8 +88,8 @@ impl<'a> Problems<'a> {
         self.told.push(Problem {
             file: self.file.to_owned(),
             line,
-            text: shown(text),
-            what,
+            text: shown(text, SHOWN),
+            what: shown(what, SAID),
             lost,
         });
     }
@@ -105,14 +108,14 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// One line of printable text, shortened.
-fn shown(text: &str) -> String {
+/// One line of printable text, of at most so many characters and a sign that more was there.
+fn shown(text: &str, most: usize) -> String {
     let line = text.trim().chars();
     let mut shown: String = line
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .take(SHOWN + 1)
+        .take(most + 1)
         .collect();
-    if shown.chars().count() > SHOWN {
+    if shown.chars().count() > most {
         shown.pop();
         shown.push('…');
     }
@@ -144,8 +147,11 @@ mod tests {
     #[test]
     fn a_long_text_is_cut() {
         let mut problems = problems();
-        problems.add(1, &"x".repeat(5000), "too long");
-        assert_eq!(problems.into_vec()[0].text.chars().count(), SHOWN + 1);
+        problems.add(1, &"x".repeat(5000), "`\u{1b}` ".repeat(5000));
+        let told = problems.into_vec().remove(0);
+        assert_eq!(told.text.chars().count(), SHOWN + 1);
+        assert_eq!(told.what.chars().count(), SAID + 1);
+        assert!(told.what.starts_with("`\u{fffd}` "));
     }
 
     #[test]
