@@ -46,7 +46,7 @@ impl fmt::Display for TableFamily {
 }
 
 /// Who evaluates the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Language {
     /// The old kernel tables (`iptables-legacy`).
     Legacy,

@@ -1,5 +1,6 @@
 //! `ipset save`: sets and their entries, a line each.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use net::{Family, Prefix, Proto};
@@ -14,6 +15,8 @@ pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
     let text = String::from_utf8_lossy(input.text);
     let mut problems = Problems::of(input);
     let mut sets: Vec<IpSet> = Vec::new();
+    // The last set of each name.
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (number, line) in text.lines().enumerate() {
         // What stands in quotes is a comment.
         let unquoted = line.split('"').step_by(2);
@@ -22,11 +25,11 @@ pub fn ipset_save(input: Input<'_>) -> (Vec<IpSet>, Vec<Problem>) {
             [] => {}
             [first, ..] if first.starts_with('#') => {}
             ["create" | "-N", name, type_name, ref options @ ..] => {
+                let _ = places.insert(name, sets.len());
                 sets.push(create(name, type_name, options));
             }
             ["add" | "-A", name, entry, ref options @ ..] => {
-                // Entries follow their set.
-                let Some(set) = sets.iter_mut().rev().find(|set| set.name == name) else {
+                let Some(set) = places.get(name).map(|&place| &mut sets[place]) else {
                     problems.add(
                         number + 1,
                         line,

@@ -22,6 +22,7 @@ pub(super) use values::mac;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use net::Family;
 
@@ -65,6 +66,7 @@ pub fn iptables_save(input: Input<'_>) -> (Vec<Table>, IptablesSave, Vec<Problem
         by_name: family::of_file_name(input.name),
         header: Header::default(),
         tables: Vec::new(),
+        places: HashMap::new(),
         about: IptablesSave::default(),
         seen: Vec::new(),
     };
@@ -87,6 +89,8 @@ struct Reader<'a> {
     by_name: Option<Family>,
     header: Header,
     tables: Vec<Table>,
+    /// Tables by what no two of them share.
+    places: HashMap<(String, TableFamily, Language), usize>,
     about: IptablesSave,
     /// What is known of each table.
     seen: Vec<Header>,
@@ -189,10 +193,9 @@ impl Reader<'_> {
 
     fn add(&mut self, section: Section<'_>, number: usize) {
         let table = section.into_table(&mut self.problems);
-        let is_same = |old: &Table| {
-            old.name == table.name && old.family == table.family && old.language == table.language
-        };
-        if let Some(old) = self.tables.iter_mut().find(|old| is_same(old)) {
+        let key = (table.name.clone(), table.family, table.language);
+        let place = *self.places.entry(key).or_insert(self.tables.len());
+        if let Some(old) = self.tables.get_mut(place) {
             let what = format!(
                 "table {} stands there twice: the later one was taken",
                 table.name

@@ -2,6 +2,7 @@
 //!
 //! JSON has no more than the text, and less of iptables-nft's rules: `xt` without options.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -48,11 +49,14 @@ struct Parts {
     sets: Vec<String>,
     /// By name: what stands in front of the rules, and the rules.
     chains: Vec<(String, String)>,
+    /// Chains by name; of two with one name the first.
+    places: HashMap<String, usize>,
 }
 
 /// The ruleset as a listing in text.
 fn listing(items: &[Value]) -> String {
     let mut tables: Vec<((String, String), Parts)> = Vec::new();
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
     for (kind, item) in items.iter().filter_map(Value::as_object).flatten() {
         let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
         let name = if kind == "table" {
@@ -60,26 +64,29 @@ fn listing(items: &[Value]) -> String {
         } else {
             text("table")
         };
-        let key = (text("family"), name);
-        let at = tables.iter().position(|(known, _)| *known == key);
-        let at = at.unwrap_or_else(|| {
-            if kind != "metainfo" {
-                tables.push((key, Parts::default()));
-            }
-            tables.len().saturating_sub(1)
-        });
-        let Some((_, parts)) = tables.get_mut(at) else {
+        if kind == "metainfo" {
             continue;
-        };
+        }
+        let key = (text("family"), name);
+        let place = *places.entry(key.clone()).or_insert(tables.len());
+        if place == tables.len() {
+            tables.push((key, Parts::default()));
+        }
+        let parts = &mut tables[place].1;
         match kind.as_str() {
             // nft 1.0.6 writes the family for the flag `dormant`.
             "table" if !item["flags"].is_null() => parts.head.push_str("flags dormant\n"),
             "set" | "map" => parts.sets.push(set(kind, item)),
-            "chain" => parts.chains.push((text("name"), chain_head(item))),
+            "chain" => {
+                let _ = parts
+                    .places
+                    .entry(text("name"))
+                    .or_insert(parts.chains.len());
+                parts.chains.push((text("name"), chain_head(item)));
+            }
             "rule" => {
-                let name = text("chain");
-                let chain = parts.chains.iter_mut().find(|(known, _)| *known == name);
-                if let Some((_, rules)) = chain {
+                if let Some(&place) = parts.places.get(&text("chain")) {
+                    let (_, rules) = &mut parts.chains[place];
                     rules.push_str(&rule(item));
                     rules.push('\n');
                 }

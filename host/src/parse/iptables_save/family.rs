@@ -17,9 +17,12 @@ pub(super) fn of_file_name(name: &str) -> Option<Family> {
 
 /// The family of the first address or protocol of the table that `text` begins with.
 pub(super) fn of_table(text: &str) -> Option<Family> {
-    let lines = text.lines().take_while(|line| !line.starts_with("COMMIT"));
+    // A table without its end must not make this look through those behind it, each time.
+    let is_end = |line: &&str| line.starts_with("COMMIT") || line.starts_with('*');
+    let lines = text.lines().skip(1).map(str::trim_start);
     lines
-        .filter(|line| !line.starts_with([':', '#', '*']))
+        .take_while(|line| !is_end(line))
+        .filter(|line| !line.starts_with([':', '#']))
         .find_map(of_rule)
 }
 
