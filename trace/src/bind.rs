@@ -149,7 +149,13 @@ impl Eval<'_> {
             Loaded::Unknown(why) => Err(Flow::Unknown(why)),
             Loaded::Parts(_) => Err(Flow::Unknown("a packet is translated by a route".into())),
         };
-        Ok(Some((read(low)?, read(high)?)))
+        let (low, high) = (read(low)?, read(high)?);
+        if high < low {
+            // The tools refuse it, a kernel takes it, and older ones make something else of it.
+            let why = "a range of NAT ends before it begins";
+            return Err(Flow::Unknown(why.into()));
+        }
+        Ok(Some((low, high)))
     }
 
     /// `redirect` leads to the first address of the incoming link, and to loopback for
