@@ -7,7 +7,7 @@ export XTABLES_LOCKFILE := /dev/null
 endif
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
 .NOTPARALLEL:
-.PHONY: help demo test truth plain bench netns cases tidy lint ci setup
+.PHONY: help demo test truth plain fuzz bench netns cases tidy lint ci setup
 
 help: ## Lists these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 9
@@ -19,6 +19,8 @@ truth: setup ## Compares many answers with what real packets did
 	cargo run --release $(AS_ROOT) -p testkit --bin truth -- --pairs 100000
 plain: ## Compares 10,000 random rulesets with a slow evaluator of its own
 	PLAIN_HOSTS=10000 cargo test --release -p testkit --test plain -- --nocapture
+fuzz: setup ## Looks half an hour for inputs that break a reader
+	cargo xtask fuzz
 bench: setup ## Measures berth beside the programs it can be compared with
 	cargo run --release -p xtask -- bench
 netns: setup ## Runs the tests that need network namespaces

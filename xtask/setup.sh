@@ -8,7 +8,7 @@ PATH="$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin"
 
 # Pairs COMMAND:PACKAGES. The demo makes its links and namespaces itself.
 demo='cc:gcc,libc6-dev iptables:iptables'
-test="$demo nft:nftables ip:iproute2 ipset:ipset conntrack:conntrack"
+test="$demo c++:g++ nft:nftables ip:iproute2 ipset:ipset conntrack:conntrack"
 
 case "${1:-}" in
 demo) wanted=$demo ;;

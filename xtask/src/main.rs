@@ -1,6 +1,8 @@
-//! Chores of this repository: `tidy` checks its laws, `bench` measures `berth`.
+//! Chores of this repository: `tidy` checks its laws, `bench` measures `berth`, `fuzz` looks for
+//! inputs that break it.
 
 mod bench;
+mod fuzz;
 mod tidy;
 
 use std::env;
@@ -13,6 +15,7 @@ use anyhow::Context;
 const USAGE: &str = "\
 usage: cargo xtask tidy
        cargo xtask bench [NAME]... [--rounds N]
+       cargo xtask fuzz [TARGET]... [--minutes N]
 ";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -20,6 +23,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match args.split_first() {
         Some((task, [])) if task == "tidy" => tidy::run(&root()?),
         Some((task, rest)) if task == "bench" => bench::run(&root()?, rest),
+        Some((task, rest)) if task == "fuzz" => fuzz::run(&root()?, rest),
         Some(_) | None => {
             io::stderr().write_all(USAGE.as_bytes())?;
             Ok(ExitCode::from(2))

@@ -47,6 +47,11 @@ const ROWS: &[Row] = &[
         ],
     ),
     row("testkit", ANY, ANY),
+    row(
+        "fuzz",
+        &["net", "host", "service", "trace", "story"],
+        &["libfuzzer-sys", "serde_json"],
+    ),
     row("xtask", ANY, &["anyhow", "libc"]),
 ];
 
@@ -54,7 +59,7 @@ const ROWS: &[Row] = &[
 const FOR_TESTS: &[&str] = &["flate2", "insta", "proptest", "serde_json"];
 
 /// Crates of ours that nobody imports.
-const LEAVES: &[&str] = &["testkit", "xtask"];
+const LEAVES: &[&str] = &["testkit", "fuzz", "xtask"];
 
 const fn row(
     name: &'static str,
