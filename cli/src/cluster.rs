@@ -15,7 +15,7 @@ use service::Catalog;
 use service::api::Objects;
 
 use crate::args::ClusterArgs;
-use crate::out;
+use crate::{input, out};
 
 /// Problems of manifests that are told one by one before the rest is counted.
 const TOLD: usize = 20;
@@ -41,7 +41,7 @@ pub(crate) fn load(args: &ClusterArgs) -> anyhow::Result<Cluster> {
     let mut objects = Objects::default();
     let mut problems = Vec::new();
     for file in files {
-        let bytes = match fs::read(&file) {
+        let bytes = match input::whole(&file, false) {
             Ok(bytes) => bytes,
             Err(error) => {
                 out::say(&format!(

@@ -3,6 +3,7 @@
 mod args;
 mod cluster;
 mod cmd;
+mod input;
 mod late;
 mod live;
 mod names;

@@ -5,8 +5,6 @@ mod rules;
 mod sockets;
 mod text;
 
-use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -15,7 +13,7 @@ use host::parse::{self, Input, Problem};
 use host::{Gap, GapKind, Host};
 
 use crate::args::HostArgs;
-use crate::out;
+use crate::{input, out};
 
 /// Problems that are told one by one before the rest is counted.
 const TOLD: usize = 20;
@@ -45,14 +43,7 @@ fn snapshot(path: &Path) -> anyhow::Result<Dump> {
 
 /// The bytes of a file; `-` is stdin.
 fn content(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let read = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map(|_| bytes)
-    } else {
-        fs::read(path)
-    };
-    read.with_context(|| format!("cannot read {}", path.display()))
+    input::whole(path, true).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The host as far as it is put together, and what was wrong with the parts.
