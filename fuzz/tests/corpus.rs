@@ -13,10 +13,10 @@ use fuzz::mutate::{Chance, mutate};
 use fuzz::{TARGETS, Target, seeds};
 
 /// Changed inputs that readers and decoders are given, each of which takes microseconds.
-const CHANGED: usize = 400;
+const CHANGED: usize = 200;
 
 /// Changed inputs that go the whole way to a story.
-const CHANGED_WAYS: usize = 40;
+const CHANGED_WAYS: usize = 15;
 
 /// The largest corpus that a clone should have to carry.
 const MOST_FILES: usize = 400;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// What a reader may take for each of these, in a debug build on a busy machine.
 const MOST: Duration = Duration::from_secs(10);
 
-const PARTS: usize = 50_000;
+const PARTS: usize = 30_000;
 
 #[expect(clippy::disallowed_methods, reason = "to measure time is its purpose")]
 fn now() -> Instant {
