@@ -28,7 +28,7 @@ impl Summary {
     /// Reads what the engine wrote; `None` where it never ran the seeds.
     pub(super) fn of(log: &str) -> Option<Self> {
         let edges = |line: &str| number_after(line, "cov: ");
-        let is_status = |line: &&str| line.starts_with('#');
+        let is_status = |line: &&str| line.starts_with('#') && line.contains("cov: ");
         let first = log.lines().find(|line| line.contains("INITED"))?;
         let last = log.lines().rfind(is_status)?;
         let tried = log
@@ -74,6 +74,7 @@ INFO: Seed: 1
 #61\tINITED cov: 1708 ft: 4621 corp: 60/66Kb exec/s: 0 rss: 40Mb
 #64\tNEW    cov: 1710 ft: 4650 corp: 61/67Kb lim: 4096 exec/s: 0
 #82685\tDONE   cov: 2765 ft: 12732 corp: 900/1Mb exec/s: 6360 rss: 90Mb
+###### End of recommended dictionary. ######
 stat::number_of_executed_units: 82686
 ";
 
