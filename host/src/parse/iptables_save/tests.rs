@@ -167,12 +167,12 @@ fn statistic_counts_in_parts_of_two_to_the_31() {
 #[test]
 fn a_match_that_is_not_modelled_is_a_gap_with_its_options() {
     let rule = xt(
-        "-m policy --dir in --pol none -m hashlimit --hashlimit-above 5/sec --hashlimit-name \"a b\" -p tcp --dport 80 -j DROP",
+        "-m string --algo bm --string x -m hashlimit --hashlimit-above 5/sec --hashlimit-name \"a b\" -p tcp --dport 80 -j DROP",
     );
     assert_eq!(
         rule.matches[1..],
         [
-            gap("policy", "--dir in --pol none"),
+            gap("string", "--algo bm --string x"),
             gap(
                 "hashlimit",
                 "--hashlimit-above 5/sec --hashlimit-name \"a b\""
