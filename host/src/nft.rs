@@ -4,20 +4,18 @@
 //! the verdict register is not among them.
 
 mod expr;
+mod headers;
+mod names;
+mod object;
 mod set;
+mod types;
 
 pub use expr::{
     BitOp, CmpOp, CtKey, Expr, FibFlags, FibResult, Limit, MetaKey, Nat, NatKind, NumgenKind,
     PayloadBase, Register, Reject, SetOp, SocketKey, Verdict,
 };
-pub use set::{Data, DataKind, Element, Key, KeyRange, Set};
-
-/// A named stateful object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its name.
-    pub name: String,
-    /// `NFT_OBJECT_*`: 1 counter, 2 quota, 3 ct helper, 4 limit, 5 connlimit, 7 ct timeout,
-    /// 8 secmark, 9 ct expectation, 10 synproxy.
-    pub kind: u32,
-}
+pub(crate) use headers::{Bits, HEADERS, Header, HeaderField, OTHER_META, header};
+pub(crate) use names::{ICMP_CODES, ICMP6_CODES, ICMPX_CODES};
+pub use object::{Object, ObjectBody};
+pub use set::{Data, DataKind, Element, Key, KeyRange, Set, SetOptions};
+pub use types::Type;

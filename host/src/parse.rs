@@ -22,7 +22,6 @@ pub(crate) use iptables_save::words;
 pub use iptables_save::{IptablesSave, iptables_save};
 pub use kind::{Kind, kind};
 pub use nft_json::nft_json;
-pub(crate) use nft_list::CT_STATES as NFT_CT_STATES;
 pub use nft_list::nft_list;
 pub use problem::{Input, Problem};
 pub use short::{AddressText, ShortError, address, listen, route};

@@ -11,7 +11,7 @@ mod xt;
 #[cfg(test)]
 mod tests;
 
-use crate::{Rule, RuleBody};
+use crate::{Link, Rule, RuleBody, Table};
 
 /// A rule of a chain as one line: `-A CHAIN …` where it is of iptables, else without the
 /// chain, as nftables lists rules inside of it. A rule that was not understood is its text.
@@ -53,5 +53,27 @@ pub fn xt_target(target: &crate::xt::Target) -> String {
 
 /// Expressions as one line much like that of `nft list ruleset`.
 pub fn exprs_line(exprs: &[crate::nft::Expr]) -> String {
-    nft::exprs(exprs)
+    nft::exprs(exprs, nft::Scope::default())
+}
+
+/// A table of nftables as `nft list ruleset` shows it, in text that `nft -f` loads. Links are
+/// those of the host, which rules know by index.
+///
+/// What is not modelled stands there in brackets, which nft refuses: see [`not_printed`].
+pub fn nft_table(table: &Table, links: &[Link]) -> String {
+    nft::table(table, links)
+}
+
+/// The lines of a printed table that nft refuses, because they hold what is not modelled.
+pub fn not_printed(text: &str) -> Vec<&str> {
+    let is_gap = |line: &&str| {
+        // What stands in quotes is a name or a comment.
+        let unquoted = line.split('"').step_by(2);
+        let mut after = unquoted.flat_map(|part| part.split('[').skip(1));
+        after.any(|after| {
+            let inside = after.split(']').next().unwrap_or_default();
+            inside.parse::<std::net::Ipv6Addr>().is_err()
+        })
+    };
+    text.lines().map(str::trim).filter(is_gap).collect()
 }

@@ -68,12 +68,24 @@ pub struct Table {
     pub handle: Option<u64>,
     /// `flags dormant`: none of its base chains is hooked.
     pub dormant: bool,
+    /// Its comment.
+    pub comment: Option<Box<str>>,
     /// Chains in the order found.
     pub chains: Vec<Chain>,
     /// Named and anonymous sets and maps.
     pub sets: Vec<nft::Set>,
     /// Named stateful objects (counter, quota, limit, …), by name and kind.
     pub objects: Vec<nft::Object>,
+}
+
+impl Table {
+    /// Whether it is one of iptables', whoever evaluates it: by the names of its base chains,
+    /// where nftables does.
+    pub fn is_of_iptables(&self) -> bool {
+        let mut bases = self.chains.iter().filter(|chain| chain.base.is_some());
+        self.language == Language::Legacy
+            || bases.any(|chain| chain.name.bytes().all(|b| b.is_ascii_uppercase()))
+    }
 }
 
 /// Where in the kernel's path a base chain sits.
@@ -139,6 +151,8 @@ pub struct Chain {
     pub base: Option<Base>,
     /// The kernel's handle; of two chains of a table the smaller was made earlier.
     pub handle: Option<u64>,
+    /// Its comment.
+    pub comment: Option<Box<str>>,
     /// Rules in evaluation order.
     pub rules: Vec<Rule>,
 }

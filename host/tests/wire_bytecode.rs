@@ -350,10 +350,11 @@ fn line(expr: &Expr) -> String {
         Expr::Queue { num, .. } => format!("queue num {num}"),
         Expr::Match(_) => "match name".to_owned(),
         Expr::Target(_) => "target name".to_owned(),
-        Expr::Pass(name) => match &**name {
-            "meta nftrace" => "meta set nftrace".to_owned(),
-            name => name.to_owned(),
-        },
+        // A statement as nft lists it, or in brackets the kernel's name of one: its first word.
+        Expr::Pass(text) => {
+            let words = text.trim_matches(['[', ']']);
+            words.split(' ').next().unwrap_or_default().to_owned()
+        }
         Expr::Unread(text) => format!("unread {text}"),
         Expr::Gap { name, dreg } => match dreg {
             Some(dreg) => format!("{name} … reg {}", reg(*dreg)),

@@ -259,7 +259,7 @@ fn expr_needs(expr: &Expr) -> bool {
         Expr::Pass(name) | Expr::Gap { name, .. } => {
             matches!(
                 &**name,
-                "flow add" | "flow_offload" | "connlimit" | "synproxy"
+                "[flow add]" | "flow_offload" | "connlimit" | "synproxy"
             )
         }
         Expr::Payload { .. }

@@ -135,6 +135,7 @@ mod tests {
             key: Key::Fields(vec![one(&[10, 0, 0, 1]), one(&[6]), one(&[0, 80])]),
             data: None,
             comment: None,
+            timeout: None,
             exprs: Vec::new(),
         };
         let is_for = |to: &str| is_for(&element, Proto::TCP, to.parse().unwrap());

@@ -208,6 +208,7 @@ mod tests {
             name: "INPUT".to_owned(),
             base: None,
             handle: None,
+            comment: None,
             rules: Vec::new(),
         };
         Table {
@@ -216,6 +217,7 @@ mod tests {
             language,
             handle: None,
             dormant: false,
+            comment: None,
             chains: vec![chain; chains],
             sets: Vec::new(),
             objects: Vec::new(),

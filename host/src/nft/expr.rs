@@ -385,6 +385,8 @@ pub enum Expr {
         sreg_key: Register,
         /// The value's register, in a map.
         sreg_data: Option<Register>,
+        /// How long the element stays, in milliseconds, where the rule says it.
+        timeout: Option<u64>,
         /// Statements that the element carries.
         exprs: Vec<Expr>,
     },
@@ -392,9 +394,16 @@ pub enum Expr {
     Limit(Limit),
     /// `notrack`.
     Notrack,
-    /// `queue`: first queue, and whether packets pass where no program listens.
-    Queue { num: u16, bypass: bool },
-    /// Counts, logs, traces: changes nothing that a rule can see. The name says what.
+    /// `queue`: first and last queue, whether packets pass where no program listens, and
+    /// whether the processor picks the queue.
+    Queue {
+        num: u16,
+        last: u16,
+        bypass: bool,
+        fanout: bool,
+    },
+    /// Counts, logs, traces: changes nothing that a rule can see. The text is the whole
+    /// statement, or in brackets the name of one that is not modelled.
     Pass(Box<str>),
     /// An xt match in a compat rule.
     Match(xt::Match),

@@ -4,20 +4,22 @@
 //! back; rules of iptables-nft lose the options of their extensions, and are gaps. Where a
 //! save of iptables-nft is given too, it goes before.
 
-mod kinds;
+mod bits;
 mod nat;
 mod rule;
 mod selector;
 mod sets;
 mod statement;
 mod tokens;
+mod values;
 
 use crate::{
     Base, Chain, ChainKind, Hook, Language, Policy, Rule, RuleBody, Table, TableFamily, nft,
 };
 
+use crate::nft::ObjectBody;
+
 use super::problem::{Input, Problem, Problems};
-pub(crate) use kinds::CT_STATES;
 use tokens::{Cursor, Token, tokens, written};
 
 /// Reads the tables of a listing.
@@ -68,6 +70,7 @@ fn table(cursor: &mut Cursor<'_, '_>, problems: &mut Problems<'_>) -> Option<Tab
         language: Language::Nft,
         handle: None,
         dormant: false,
+        comment: None,
         chains: Vec::new(),
         sets: Vec::new(),
         objects: Vec::new(),
@@ -102,6 +105,10 @@ fn part<'t, 'a>(
     if kind == "flags" {
         let statement = cursor.statement();
         table.dormant = statement.iter().any(|token| &*token.text == "dormant");
+        return;
+    }
+    if kind == "comment" {
+        table.comment = comment(cursor.statement());
         return;
     }
     // `ct helper NAME {` has a word more.
@@ -139,7 +146,11 @@ fn part<'t, 'a>(
         }
         object => table
             .objects
-            .extend(object_kind(object).map(|kind| nft::Object { name, kind })),
+            .extend(object_kind(object).map(|kind| nft::Object {
+                name,
+                kind,
+                body: object_body(object, block),
+            })),
     }
 }
 
@@ -156,6 +167,29 @@ fn object_kind(word: &str) -> Option<u32> {
         "synproxy" => 10,
         _ => return None,
     })
+}
+
+/// What an object was told: a line of it.
+fn object_body(object: &str, block: &[Token<'_>]) -> ObjectBody {
+    let mut cursor = Cursor::new(block);
+    cursor.skip_lines();
+    let body = match object {
+        "counter" => Some(ObjectBody::Nothing),
+        "quota" => {
+            let over = cursor.skip("over");
+            let number = cursor.take().map(|token| &*token.text);
+            let bytes = number.and_then(|number| statement::sized(number, cursor.word()));
+            bytes.map(|bytes| ObjectBody::Quota { bytes, over })
+        }
+        "limit" => statement::limit(&mut cursor).map(ObjectBody::Limit),
+        _ => None,
+    };
+    body.unwrap_or(ObjectBody::Unread)
+}
+
+/// The text of `comment "…"`.
+fn comment(statement: &[Token<'_>]) -> Option<Box<str>> {
+    Some((&*statement.get(1)?.text).into())
 }
 
 fn family(word: &str) -> Option<TableFamily> {
@@ -180,6 +214,7 @@ fn chain(
         name: name.to_owned(),
         base: None,
         handle: None,
+        comment: None,
         rules: Vec::new(),
     };
     let mut cursor = Cursor::new(tokens);
@@ -210,9 +245,7 @@ fn chain(
                     };
                 }
             }
-            ("comment", _) => {
-                let _ = cursor.statement();
-            }
+            ("comment", _) => chain.comment = comment(cursor.statement()),
             _ => {
                 let statement = cursor.statement();
                 let read = rule::rule(statement, table.family, &mut table.sets);
@@ -304,7 +337,8 @@ fn priority(cursor: &mut Cursor<'_, '_>, family: TableFamily) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nft::{CmpOp, Expr, MetaKey, PayloadBase, Verdict};
+    use crate::nft::{CmpOp, Expr, MetaKey, PayloadBase, Type, Verdict};
+    use net::Family;
 
     fn read(text: &str) -> (Vec<Table>, Vec<Problem>) {
         nft_list(Input {
@@ -445,7 +479,7 @@ mod tests {
         let (tables, problems) = read(text);
         assert_eq!(problems, []);
         let set = &tables[0].sets[0];
-        assert_eq!(set.key_fields, [4, 2]);
+        assert_eq!(set.key, [Type::Addr(Family::V4), Type::Port]);
         assert_eq!(set.elements.len(), 2);
         assert_eq!(set.elements[0].comment.as_deref(), Some("a/b"));
         let goto = nft::Data::Verdict(Verdict::Goto("x".into()));

@@ -37,6 +37,39 @@ fn story() -> Vec<String> {
 }
 
 #[test]
+fn what_nft_refuses_is_told() {
+    let table = Table {
+        family: crate::TableFamily::Inet,
+        name: "t".to_owned(),
+        language: crate::Language::Nft,
+        handle: None,
+        dormant: false,
+        comment: None,
+        chains: vec![crate::Chain {
+            name: "c".to_owned(),
+            base: None,
+            handle: None,
+            comment: None,
+            rules: vec![Rule {
+                body: crate::RuleBody::Gap("a rule whose bytes are damaged".into()),
+                handle: None,
+                comment: None,
+                text: None,
+            }],
+        }],
+        sets: Vec::new(),
+        objects: Vec::new(),
+    };
+    let text = super::nft_table(&table, &[]);
+    assert_eq!(
+        super::not_printed(&text),
+        ["[a rule whose bytes are damaged]"]
+    );
+    let loads = "dnat ip6 to [fd00::1]:80 comment \"[x]\"";
+    assert_eq!(super::not_printed(loads), [""; 0]);
+}
+
+#[test]
 fn recorded_rules_print_as_they_were_recorded() {
     for file in story() {
         for (chain, rule) in rules(&read(&file)) {

@@ -111,6 +111,7 @@ impl Reading<'_> {
             language: Language::Legacy,
             handle: None,
             dormant: false,
+            comment: None,
             chains: self.chains(entries, &built_ins, &starts),
             sets: Vec::new(),
             objects: Vec::new(),
@@ -154,6 +155,7 @@ impl Reading<'_> {
                     name: name.clone(),
                     base: built_in.map(|built_in| self.base(entries, built_in)),
                     handle: None,
+                    comment: None,
                     rules: Vec::new(),
                 });
                 is_inside = true;

@@ -5,6 +5,8 @@
 mod chain;
 mod elements;
 mod expr;
+mod log;
+mod object;
 mod register;
 mod set;
 mod statement;
@@ -15,7 +17,7 @@ use std::collections::HashMap;
 use super::attr::{Message, Messages, Table as Attributes, text_of};
 use super::xt::SetNames;
 use crate::dump::{Dump, section};
-use crate::nft::{Expr, Object};
+use crate::nft::Expr;
 use crate::xt::Match;
 use crate::{Gap, GapKind, Language, Rule, RuleBody, Table, TableFamily};
 use expr::Decoder;
@@ -126,6 +128,7 @@ impl<'a> Reading<'a, '_> {
     fn tables(&mut self, bytes: &'a [u8]) {
         const FLAGS: u16 = 2;
         const HANDLE: u16 = 4;
+        const USERDATA: u16 = 6;
         const DORMANT: u32 = 1;
         for message in self.messages("nftables tables", bytes) {
             let attributes = Attributes::<8>::behind(message.payload, GENERIC);
@@ -141,6 +144,7 @@ impl<'a> Reading<'a, '_> {
                 language: Language::Nft,
                 handle: attributes.be64(HANDLE),
                 dormant: attributes.be32(FLAGS).unwrap_or_default() & DORMANT != 0,
+                comment: attributes.get(USERDATA).and_then(userdata::comment),
                 chains: Vec::new(),
                 sets: Vec::new(),
                 objects: Vec::new(),
@@ -149,14 +153,11 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn objects(&mut self, bytes: &'a [u8]) {
-        const TYPE: u16 = 3;
         for message in self.messages("nftables objects", bytes) {
             let attributes = Attributes::<9>::behind(message.payload, GENERIC);
             if let Some((table, (_, _, name))) = self.named("object", message, &attributes) {
-                self.tables[table].objects.push(Object {
-                    name: text_of(name).into_owned(),
-                    kind: attributes.be32(TYPE).unwrap_or_default(),
-                });
+                let object = object::read(text_of(name).into_owned(), &attributes);
+                self.tables[table].objects.push(object);
             }
         }
     }

@@ -64,9 +64,7 @@ fn meets(a: TableFamily, b: TableFamily) -> bool {
 
 /// Whether a table is one of iptables', whoever evaluates it.
 pub(crate) fn speaks_xt(table: &Table) -> bool {
-    let mut bases = table.chains.iter().filter(|chain| chain.base.is_some());
-    table.language == Language::Legacy
-        || bases.any(|chain| chain.name.bytes().all(|b| b.is_ascii_uppercase()))
+    table.is_of_iptables()
 }
 
 /// A rule as its own language writes it.

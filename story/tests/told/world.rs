@@ -94,6 +94,7 @@ fn chain(name: &str, hook: Option<Hook>, rules: Vec<Rule>) -> Chain {
             devices: Vec::new(),
         }),
         handle: None,
+        comment: None,
         rules,
     }
 }
@@ -105,6 +106,7 @@ fn table(name: &str, chains: Vec<Chain>) -> Table {
         language: Language::Nft,
         handle: None,
         dormant: false,
+        comment: None,
         chains,
         sets: Vec::new(),
         objects: Vec::new(),

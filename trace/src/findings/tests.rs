@@ -1,7 +1,10 @@
 //! A small host for the tests of findings, and what holds for all of them.
 
 use host::nft::Verdict;
-use host::nft::{Data, DataKind, Element, Expr, Key, KeyRange, MetaKey, PayloadBase, Reject, Set};
+use host::nft::{
+    Data, DataKind, Element, Expr, Key, KeyRange, MetaKey, PayloadBase, Reject, Set, SetOptions,
+    Type,
+};
 use host::parse::{self, Input};
 use host::{
     Address, Base, Chain, ChainKind, Hook, Host, Language, Link, Policy, Rule, RuleBody, Table,
@@ -212,8 +215,9 @@ fn kube_proxy_table(port: u16, verdict: Verdict) -> Table {
     };
     let map = Set {
         name: "no-endpoint-nodeports".to_owned(),
-        key_fields: vec![1, 2],
+        key: vec![Type::Proto, Type::Port],
         data: DataKind::Verdict,
+        values: Vec::new(),
         anonymous: false,
         interval: false,
         dynamic: false,
@@ -221,9 +225,11 @@ fn kube_proxy_table(port: u16, verdict: Verdict) -> Table {
             key: Key::Fields(vec![one(&[6]), one(&port.to_be_bytes())]),
             data: Some(Data::Verdict(verdict)),
             comment: Some("default/nginx:http".into()),
+            timeout: None,
             exprs: Vec::new(),
         }],
         unread: false,
+        options: SetOptions::default(),
     };
     let look = vec![
         Expr::Meta {
@@ -257,6 +263,7 @@ fn kube_proxy_table(port: u16, verdict: Verdict) -> Table {
         language: Language::Nft,
         handle: None,
         dormant: false,
+        comment: None,
         chains: vec![
             nft_chain("filter-input", Some(base), look),
             nft_chain("reject-chain", None, vec![Expr::Reject(Reject::Icmpx(1))]),
@@ -271,6 +278,7 @@ fn nft_chain(name: &str, base: Option<Base>, exprs: Vec<Expr>) -> Chain {
         name: name.to_owned(),
         base,
         handle: None,
+        comment: None,
         rules: vec![Rule {
             body: RuleBody::Nft(exprs),
             handle: None,

@@ -164,6 +164,7 @@ impl Lowering<'_> {
                 op,
                 sreg_key,
                 sreg_data: _,
+                timeout: _,
                 exprs,
             } => {
                 self.dynset(set, *op, *sreg_key, exprs);
@@ -315,12 +316,13 @@ impl Lowering<'_> {
 
     fn key(&self, set: &host::nft::Set, sreg: Register) -> Vec<Value> {
         let mut at = u32::from(sreg);
-        let field = |&len: &u32| {
+        let field = |of: &host::nft::Type| {
+            let len = of.len();
             let register = u8::try_from(at).unwrap_or(u8::MAX);
             at += len.div_ceil(4);
             self.get(register, len as usize)
         };
-        set.key_fields.iter().map(field).collect()
+        set.key.iter().map(field).collect()
     }
 
     fn find(&self, name: &str) -> Option<&host::nft::Set> {

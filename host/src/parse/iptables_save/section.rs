@@ -36,6 +36,7 @@ impl<'a> Section<'a> {
                 language,
                 handle: None,
                 dormant: false,
+                comment: None,
                 chains: Vec::new(),
                 sets: Vec::new(),
                 objects: Vec::new(),
@@ -112,6 +113,7 @@ impl<'a> Section<'a> {
             name: name.to_owned(),
             base: base(&self.table.name, name, language, Policy::Accept),
             handle: None,
+            comment: None,
             rules: Vec::new(),
         });
         place

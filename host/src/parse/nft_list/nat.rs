@@ -3,10 +3,9 @@
 use net::Family;
 
 use crate::TableFamily;
-use crate::nft::{Data, DataKind, Expr, Nat, NatKind, Register};
+use crate::nft::{Data, DataKind, Expr, Nat, NatKind, Register, Type};
 
-use super::kinds::Kind;
-use super::rule::{Compiler, concatenation, words};
+use super::rule::{Compiler, concatenation};
 use super::statement::VALUE;
 use super::tokens::Cursor;
 
@@ -44,7 +43,7 @@ pub(super) fn to_own(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -
 
 /// Puts `PORT[-PORT]` into registers.
 fn ports(compiler: &mut Compiler<'_>, text: &str) -> Option<(Register, Register)> {
-    let range = Kind::Port.range(text)?;
+    let range = Type::Port.range(text)?;
     let is_one = range.first == range.last;
     let (first, last) = (VALUE + 4, VALUE + 5);
     compiler.push(Expr::Immediate {
@@ -134,7 +133,7 @@ fn literal(compiler: &mut Compiler<'_>, word: &str, family: Family) -> Option<(P
     };
     let mut place = None;
     if !addr.is_empty() {
-        let range = Kind::Addr(family).range(&addr)?;
+        let range = Type::Addr(family).range(&addr)?;
         // An IPv6 address fills a whole register; the highest has the first one's.
         let is_one = range.first == range.last;
         let last = if is_one { VALUE } else { 4 };
@@ -171,15 +170,15 @@ fn computed(
         return (parts.len() == 1).then_some((Some((VALUE, VALUE)), None));
     }
     compiler.load(&parts, 0);
-    let keys: Vec<Kind> = parts.iter().map(|part| part.kind).collect();
-    let addr = Kind::Addr(family);
+    let keys: Vec<Type> = parts.iter().map(|part| part.kind).collect();
+    let addr = Type::Addr(family);
     let mut values = vec![addr];
     // A map written out tells by its values whether they have ports.
     let is_named = cursor.word().starts_with('@');
     let has_port = has_port
         || (!is_named && gives_ports(cursor))
         || compiler.gives_more(cursor.word(), addr.len());
-    values.extend(has_port.then_some(Kind::Port));
+    values.extend(has_port.then_some(Type::Port));
     let len = values
         .iter()
         .map(|kind| kind.len().next_multiple_of(4))
@@ -193,8 +192,12 @@ fn computed(
     // A range of addresses lands one behind the other.
     let is_range = compiler.gives_ranges(&set);
     compiler.lookup(set, Some(VALUE), false, false);
-    let last = if is_range { VALUE + words(addr) } else { VALUE };
-    let port = VALUE + words(addr);
+    let last = if is_range {
+        VALUE + addr.words()
+    } else {
+        VALUE
+    };
+    let port = VALUE + addr.words();
     Some((Some((VALUE, last)), has_port.then_some((port, port))))
 }
 

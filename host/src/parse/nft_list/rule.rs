@@ -5,9 +5,11 @@
 use net::Family;
 
 use crate::TableFamily;
-use crate::nft::{BitOp, CmpOp, Data, DataKind, Expr, MetaKey, Register, Set};
+use crate::nft::{
+    BitOp, CmpOp, Data, DataKind, Element, Expr, MetaKey, PayloadBase, Register, Set, SetOptions,
+    Type,
+};
 
-use super::kinds::Kind;
 use super::selector::{Load, Needs, Selector, selector};
 use super::sets;
 use super::statement::statement;
@@ -35,6 +37,10 @@ pub(super) fn rule(tokens: &[Token<'_>], family: TableFamily, sets: &mut Vec<Set
                 _ => None,
             },
             proto: None,
+            ether: !matches!(
+                family,
+                TableFamily::Ip | TableFamily::Ip6 | TableFamily::Inet | TableFamily::Netdev
+            ),
         },
     };
     let mut cursor = Cursor::new(tokens);
@@ -83,28 +89,33 @@ impl Compiler<'_> {
 
     /// Puts back the tests that a header needs and a listing hides.
     fn require(&mut self, needs: Needs) {
+        // A transport header is found behind that of either family, ICMP's of one alone.
         if let Some(family) = needs.family
             && self.known.family != Some(family)
+            && (needs.proto.is_none() || self.known.proto != needs.proto)
         {
-            let number = if family == Family::V4 { 2 } else { 10 };
-            self.test(MetaKey::NfProto, number);
+            self.exprs.extend(family_test(self.family, family));
             self.known.family = Some(family);
         }
         if let Some(proto) = needs.proto
             && self.known.proto != Some(proto)
         {
-            self.test(MetaKey::L4Proto, proto.0);
+            self.exprs.extend(test(MetaKey::L4Proto, &[proto.0]));
             self.known.proto = Some(proto);
+        }
+        if needs.ether && !self.known.ether {
+            let ether: u16 = 1;
+            self.exprs
+                .extend(test(MetaKey::IifType, &ether.to_ne_bytes()));
+            self.known.ether = true;
         }
     }
 
-    fn test(&mut self, key: MetaKey, value: u8) {
-        self.push(Expr::Meta { dreg: 0, key });
-        self.push(Expr::Cmp {
-            sreg: 0,
-            op: CmpOp::Eq,
-            data: [value].as_slice().into(),
-        });
+    /// Puts the tests that a statement needs in front of the rule, as nft does.
+    pub(super) fn require_first(&mut self, needs: Needs) {
+        let behind = std::mem::take(&mut self.exprs);
+        self.require(needs);
+        self.exprs.extend(behind);
     }
 
     /// Loads selectors one behind the other from a register on.
@@ -115,32 +126,63 @@ impl Compiler<'_> {
         let mut dreg = first;
         for part in parts {
             self.push(part.load.clone().into(dreg));
-            dreg += words(part.kind);
+            if let Some(bits) = part.bits {
+                self.mask(dreg, bits.mask.into());
+            }
+            dreg += part.kind.words();
         }
+    }
+
+    /// Keeps the bits of `mask`.
+    fn mask(&mut self, register: Register, mask: Box<[u8]>) {
+        let len = u32::try_from(mask.len()).unwrap_or(u32::MAX);
+        let xor = vec![0; mask.len()].into();
+        self.push(Expr::Bitwise {
+            sreg: register,
+            dreg: register,
+            len,
+            op: BitOp::MaskXor { mask, xor },
+        });
+    }
+
+    /// Turns the bytes of a number around.
+    fn turn(&mut self, register: Register, of: Type) {
+        self.push(Expr::Byteorder {
+            sreg: register,
+            dreg: register,
+            len: of.len(),
+            size: of.len(),
+        });
     }
 
     /// A test: what is read, and what it is compared with.
     fn matching(&mut self, cursor: &mut Cursor<'_, '_>) -> Option<()> {
         let parts = concatenation(cursor)?;
         self.load(&parts, 0);
-        let kinds: Vec<Kind> = parts.iter().map(|part| part.kind).collect();
+        let kinds: Vec<Type> = parts.iter().map(|part| part.kind).collect();
+        if let [
+            Selector {
+                bits: Some(bits),
+                kind,
+                ..
+            },
+        ] = parts[..]
+        {
+            return self.bit_field(cursor, kind, bits);
+        }
+        if parts.iter().any(|part| part.bits.is_some()) {
+            return None;
+        }
         let masked = match kinds[..] {
-            [kind] => mask(cursor, kind).map(|mask| (kind, mask)),
+            [kind] => mask(cursor, kind),
             _ => None,
         };
         let is_masked = masked.is_some();
-        if let Some((kind, mask)) = masked {
-            let xor = vec![0; mask.len()].into();
-            let op = BitOp::MaskXor { mask, xor };
-            self.push(Expr::Bitwise {
-                sreg: 0,
-                dreg: 0,
-                len: kind.len(),
-                op,
-            });
+        if let Some(mask) = masked {
+            self.mask(0, mask);
         }
         if cursor.skip("vmap") {
-            let set = self.set(cursor, &kinds, DataKind::Verdict, &[Kind::Verdict])?;
+            let set = self.set(cursor, &kinds, DataKind::Verdict, &[Type::Verdict])?;
             self.lookup(set, None, true, false);
             return Some(());
         }
@@ -185,6 +227,20 @@ impl Compiler<'_> {
             (Load::Meta(MetaKey::L4Proto), [proto]) => {
                 self.known.proto = Some(net::Proto(*proto));
             }
+            (Load::Payload(PayloadBase::Network, 6 | 9, 1), [proto]) => {
+                self.known.proto = Some(net::Proto(*proto));
+            }
+            (
+                Load::Meta(MetaKey::Protocol) | Load::Payload(PayloadBase::Link, 12, 2),
+                [0x08, 0x00],
+            ) => self.known.family = Some(Family::V4),
+            (
+                Load::Meta(MetaKey::Protocol) | Load::Payload(PayloadBase::Link, 12, 2),
+                [0x86, 0xdd],
+            ) => {
+                self.known.family = Some(Family::V6);
+            }
+            (Load::Meta(MetaKey::IifType), [1, 0] | [0, 1]) => self.known.ether = true,
             (Load::Meta(MetaKey::NfProto), [2]) => self.known.family = Some(Family::V4),
             (Load::Meta(MetaKey::NfProto), [10]) => self.known.family = Some(Family::V6),
             _ => {}
@@ -195,7 +251,7 @@ impl Compiler<'_> {
     fn bits(
         &mut self,
         cursor: &mut Cursor<'_, '_>,
-        kind: Kind,
+        kind: Type,
         op: CmpOp,
         is_written: bool,
     ) -> Option<()> {
@@ -206,7 +262,7 @@ impl Compiler<'_> {
         if cursor.skip("/") {
             // `syn / fin,syn`: of those behind, just these.
             let mask = flags(cursor, kind)?;
-            self.masked(kind, mask);
+            self.mask(0, mask);
             self.push(Expr::Cmp {
                 sreg: 0,
                 op,
@@ -217,7 +273,7 @@ impl Compiler<'_> {
         if is_none || is_list || !is_written {
             let is_equal = is_none || op == CmpOp::Neq;
             let data = vec![0; value.len()].into();
-            self.masked(kind, value);
+            self.mask(0, value);
             let op = if is_equal { CmpOp::Eq } else { CmpOp::Neq };
             self.push(Expr::Cmp { sreg: 0, op, data });
             return Some(());
@@ -230,31 +286,16 @@ impl Compiler<'_> {
         Some(())
     }
 
-    fn masked(&mut self, kind: Kind, mask: Box<[u8]>) {
-        let xor = vec![0; mask.len()].into();
-        self.push(Expr::Bitwise {
-            sreg: 0,
-            dreg: 0,
-            len: kind.len(),
-            op: BitOp::MaskXor { mask, xor },
-        });
-    }
-
     /// One value, range, prefix or name with a wildcard.
     fn compare(
         &mut self,
         cursor: &mut Cursor<'_, '_>,
-        kind: Kind,
+        kind: Type,
         op: CmpOp,
         sreg: Register,
     ) -> Option<()> {
         let token = cursor.take()?;
-        if let (Kind::Number(1), "exists" | "missing") = (kind, &*token.text) {
-            let data = [u8::from(&*token.text == "exists")].as_slice().into();
-            self.push(Expr::Cmp { sreg, op, data });
-            return Some(());
-        }
-        if kind == Kind::IfName
+        if kind == Type::IfName
             && let Some(start) = token.text.strip_suffix('*')
         {
             let data = start.as_bytes().into();
@@ -267,13 +308,7 @@ impl Compiler<'_> {
         let (mut first, mut last) = (range.first, range.last);
         if kind.is_host_order() && (is_ordered || !is_one) {
             // Numbers compare in network order alone.
-            let len = kind.len();
-            self.push(Expr::Byteorder {
-                sreg,
-                dreg: sreg,
-                len,
-                size: len,
-            });
+            self.turn(sreg, kind);
             first.reverse();
             last.reverse();
         }
@@ -295,14 +330,14 @@ impl Compiler<'_> {
     }
 
     /// Several values, one behind the other.
-    fn compare_each(&mut self, cursor: &mut Cursor<'_, '_>, kinds: &[Kind]) -> Option<()> {
+    fn compare_each(&mut self, cursor: &mut Cursor<'_, '_>, kinds: &[Type]) -> Option<()> {
         let mut sreg = 0;
         for (at, kind) in kinds.iter().enumerate() {
             if at > 0 && !cursor.skip(".") {
                 return None;
             }
             self.compare(cursor, *kind, CmpOp::Eq, sreg)?;
-            sreg += words(*kind);
+            sreg += kind.words();
         }
         Some(())
     }
@@ -311,29 +346,43 @@ impl Compiler<'_> {
     pub(super) fn set(
         &mut self,
         cursor: &mut Cursor<'_, '_>,
-        keys: &[Kind],
+        keys: &[Type],
         data: DataKind,
-        values: &[Kind],
+        values: &[Type],
     ) -> Option<Box<str>> {
         if let Some(name) = cursor.word().strip_prefix('@') {
             cursor.take()?;
+            let named = self.sets.iter().find(|set| set.name == name);
+            if named.is_some_and(Set::is_turned) {
+                self.turn(0, *keys.first()?);
+            }
             return Some(name.into());
         }
         if !cursor.skip("{") {
             return None;
         }
         let name = format!("__set{}", self.sets.len());
-        let elements = sets::elements(cursor.block(), keys, values)?;
-        self.sets.push(Set {
+        let mut set = Set {
             name: name.clone(),
-            key_fields: keys.iter().map(|kind| kind.len()).collect(),
+            key: keys.to_vec(),
             data,
+            values: values.iter().copied().filter(|of| of.len() > 0).collect(),
             anonymous: true,
-            interval: true,
+            interval: false,
             dynamic: false,
-            elements,
+            elements: sets::elements(cursor.block(), keys, values)?,
             unread: false,
-        });
+            options: SetOptions {
+                constant: true,
+                ..SetOptions::default()
+            },
+        };
+        set.interval = set.elements.iter().any(Element::is_range);
+        if set.is_turned() {
+            self.turn(0, *keys.first()?);
+            sets::turn(&mut set);
+        }
+        self.sets.push(set);
         Some(name.into())
     }
 
@@ -354,9 +403,28 @@ impl Compiler<'_> {
     }
 }
 
-/// Words of a register that a value takes.
-pub(super) fn words(kind: Kind) -> Register {
-    u8::try_from(kind.len().div_ceil(4)).unwrap_or(4)
+/// A test of one key.
+fn test(key: MetaKey, value: &[u8]) -> [Expr; 2] {
+    let test = Expr::Cmp {
+        sreg: 0,
+        op: CmpOp::Eq,
+        data: value.into(),
+    };
+    [Expr::Meta { dreg: 0, key }, test]
+}
+
+/// The test that a packet is of a family, as tables of that kind make it.
+fn family_test(table: TableFamily, family: Family) -> [Expr; 2] {
+    match (table, family) {
+        (TableFamily::Bridge | TableFamily::Netdev, Family::V4) => {
+            test(MetaKey::Protocol, &[0x08, 0x00])
+        }
+        (TableFamily::Bridge | TableFamily::Netdev, Family::V6) => {
+            test(MetaKey::Protocol, &[0x86, 0xdd])
+        }
+        (_, Family::V4) => test(MetaKey::NfProto, &[2]),
+        (_, Family::V6) => test(MetaKey::NfProto, &[10]),
+    }
 }
 
 /// `SELECTOR [. SELECTOR]…`
@@ -369,7 +437,7 @@ pub(super) fn concatenation(cursor: &mut Cursor<'_, '_>) -> Option<Vec<Selector>
 }
 
 /// The comparison, and whether one is written.
-fn operator(cursor: &mut Cursor<'_, '_>) -> (CmpOp, bool) {
+pub(super) fn operator(cursor: &mut Cursor<'_, '_>) -> (CmpOp, bool) {
     let op = match cursor.word() {
         "==" => CmpOp::Eq,
         "!=" => CmpOp::Neq,
@@ -384,7 +452,7 @@ fn operator(cursor: &mut Cursor<'_, '_>) -> (CmpOp, bool) {
 }
 
 /// `& MASK`, in front of a comparison.
-fn mask(cursor: &mut Cursor<'_, '_>, kind: Kind) -> Option<Box<[u8]>> {
+fn mask(cursor: &mut Cursor<'_, '_>, kind: Type) -> Option<Box<[u8]>> {
     let before = cursor.clone();
     let found = cursor.skip("&").then(|| flags(cursor, kind)).flatten();
     if found.is_none() {
@@ -394,7 +462,7 @@ fn mask(cursor: &mut Cursor<'_, '_>, kind: Kind) -> Option<Box<[u8]>> {
 }
 
 /// A value of bits: one, or several joined by `,` or `|`, perhaps in parentheses.
-fn flags(cursor: &mut Cursor<'_, '_>, kind: Kind) -> Option<Box<[u8]>> {
+fn flags(cursor: &mut Cursor<'_, '_>, kind: Type) -> Option<Box<[u8]>> {
     let is_open = cursor.skip("(");
     let mut bits = kind.value(cursor.word())?;
     let _ = cursor.take();

@@ -2,9 +2,11 @@
 
 use net::{Family, Proto};
 
-use crate::nft::{CtKey, Expr, FibFlags, FibResult, MetaKey, NumgenKind, PayloadBase, Register};
+use crate::nft::{
+    Bits, CtKey, Expr, FibFlags, FibResult, Header, MetaKey, NumgenKind, OTHER_META, PayloadBase,
+    Register, Type, header,
+};
 
-use super::kinds::Kind;
 use super::tokens::Cursor;
 
 /// A value that a rule reads.
@@ -13,7 +15,9 @@ pub(super) struct Selector {
     /// What puts it into the register it is given.
     pub(super) load: Load,
     /// Its type.
-    pub(super) kind: Kind,
+    pub(super) kind: Type,
+    /// Which bits of what is loaded it is.
+    pub(super) bits: Option<Bits>,
     /// What has to be so for it to be there: listings hide these tests.
     pub(super) needs: Needs,
 }
@@ -33,6 +37,8 @@ pub(super) enum Load {
 pub(super) struct Needs {
     pub(super) family: Option<Family>,
     pub(super) proto: Option<Proto>,
+    /// Frames of Ethernet.
+    pub(super) ether: bool,
 }
 
 impl Load {
@@ -88,101 +94,36 @@ fn read(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
         }
         // Keys of `meta` that may stand without it.
         "iif" | "oif" | "iifname" | "oifname" | "iifgroup" | "oifgroup" | "iiftype" | "oiftype"
-        | "mark" | "skuid" | "skgid" | "pkttype" => {
+        | "mark" | "skuid" | "skgid" | "pkttype" | "ibrname" | "obrname" | "cgroup" | "cpu" => {
             let (key, kind) = meta_key(word, cursor)?;
             Some(plain(Load::Meta(key), kind))
         }
-        _ => header(cursor, &protocol(word)?),
+        _ => field(cursor, header(word)?),
     }
 }
 
-/// A protocol whose header is read.
-struct Protocol {
-    fields: &'static [Field],
-    base: PayloadBase,
-    needs: Needs,
-}
-
-fn protocol(word: &str) -> Option<Protocol> {
-    let (v4, v6) = (Some(Family::V4), Some(Family::V6));
-    let network = PayloadBase::Network;
-    let transport = PayloadBase::Transport;
-    let (fields, base, family, proto): (&[Field], _, _, _) = match word {
-        "ip" => (&IP, network, v4, None),
-        "ip6" => (&IP6, network, v6, None),
-        "tcp" => (&TCP, transport, None, Some(Proto::TCP)),
-        "udp" => (&PORTS, transport, None, Some(Proto::UDP)),
-        "sctp" => (&PORTS, transport, None, Some(Proto::SCTP)),
-        "udplite" => (&PORTS, transport, None, Some(Proto(136))),
-        "dccp" => (&PORTS, transport, None, Some(Proto(33))),
-        "th" => (&PORTS, transport, None, None),
-        "icmp" => (&ICMP, transport, v4, Some(Proto::ICMP)),
-        "icmpv6" => (&ICMP6, transport, v6, Some(Proto::ICMP6)),
-        "ether" => (&ETHER, PayloadBase::Link, None, None),
-        _ => return None,
-    };
-    Some(Protocol {
-        fields,
-        base,
-        needs: Needs { family, proto },
-    })
-}
-
-fn plain(load: Load, kind: Kind) -> Selector {
+fn plain(load: Load, kind: Type) -> Selector {
     Selector {
         load,
         kind,
+        bits: None,
         needs: Needs::default(),
     }
 }
 
-/// A field of a header: its name, place in bytes, and type.
-type Field = (&'static str, u32, Kind);
-
-const IP: [Field; 7] = [
-    ("saddr", 12, Kind::Addr(Family::V4)),
-    ("daddr", 16, Kind::Addr(Family::V4)),
-    ("protocol", 9, Kind::Proto),
-    ("ttl", 8, Kind::Number(1)),
-    ("id", 4, Kind::Number(2)),
-    ("length", 2, Kind::Number(2)),
-    ("frag-off", 6, Kind::Number(2)),
-];
-const IP6: [Field; 5] = [
-    ("saddr", 8, Kind::Addr(Family::V6)),
-    ("daddr", 24, Kind::Addr(Family::V6)),
-    ("nexthdr", 6, Kind::Proto),
-    ("hoplimit", 7, Kind::Number(1)),
-    ("length", 4, Kind::Number(2)),
-];
-const PORTS: [Field; 2] = [("sport", 0, Kind::Port), ("dport", 2, Kind::Port)];
-const TCP: [Field; 3] = [
-    ("sport", 0, Kind::Port),
-    ("dport", 2, Kind::Port),
-    ("flags", 13, Kind::TcpFlags),
-];
-const ICMP: [Field; 2] = [
-    ("type", 0, Kind::IcmpType(Family::V4)),
-    ("code", 1, Kind::IcmpCode(Family::V4)),
-];
-const ICMP6: [Field; 2] = [
-    ("type", 0, Kind::IcmpType(Family::V6)),
-    ("code", 1, Kind::IcmpCode(Family::V6)),
-];
-const ETHER: [Field; 3] = [
-    ("saddr", 6, Kind::Ether),
-    ("daddr", 0, Kind::Ether),
-    ("type", 12, Kind::EtherType),
-];
-
-fn header(cursor: &mut Cursor<'_, '_>, of: &Protocol) -> Option<Selector> {
+fn field(cursor: &mut Cursor<'_, '_>, of: &Header) -> Option<Selector> {
     let mut fields = of.fields.iter();
-    let (_, offset, kind) = *fields.find(|(name, ..)| *name == cursor.word())?;
+    let field = fields.find(|field| field.word == cursor.word())?;
     cursor.take()?;
     Some(Selector {
-        load: Load::Payload(of.base, offset, kind.len()),
-        kind,
-        needs: of.needs,
+        load: Load::Payload(of.base, field.offset, field.len()),
+        kind: field.of,
+        bits: field.bits,
+        needs: Needs {
+            family: of.family,
+            proto: of.proto,
+            ether: of.base == PayloadBase::Link,
+        },
     })
 }
 
@@ -203,34 +144,38 @@ fn raw_payload(cursor: &mut Cursor<'_, '_>, base: &str) -> Option<Selector> {
         (is_comma && number.is_multiple_of(8)).then_some(number / 8)
     };
     let (offset, len) = (number()?, number()?);
-    Some(plain(Load::Payload(base, offset, len), Kind::Number(len)))
+    Some(plain(Load::Payload(base, offset, len), Type::Number(len)))
 }
 
-fn meta_key(word: &str, after: &Cursor<'_, '_>) -> Option<(MetaKey, Kind)> {
+fn meta_key(word: &str, after: &Cursor<'_, '_>) -> Option<(MetaKey, Type)> {
     let is_compared = matches!(after.word(), "==" | "!=");
     let is_number = after
         .word_after(usize::from(is_compared))
         .parse::<u32>()
         .is_ok();
     Some(match word {
-        "mark" => (MetaKey::Mark, Kind::Mark),
-        "l4proto" => (MetaKey::L4Proto, Kind::Proto),
-        "nfproto" => (MetaKey::NfProto, Kind::NfProto),
-        "protocol" => (MetaKey::Protocol, Kind::EtherType),
+        "mark" => (MetaKey::Mark, Type::Mark),
+        "l4proto" => (MetaKey::L4Proto, Type::Proto),
+        "nfproto" => (MetaKey::NfProto, Type::NfProto),
+        "protocol" => (MetaKey::Protocol, Type::EtherType),
         // A listing has the index of a link that is not there.
-        "iif" if is_number => (MetaKey::Iif, Kind::HostNumber(4)),
-        "oif" if is_number => (MetaKey::Oif, Kind::HostNumber(4)),
-        "iif" | "iifname" => (MetaKey::IifName, Kind::IfName),
-        "oif" | "oifname" => (MetaKey::OifName, Kind::IfName),
-        "iifgroup" => (MetaKey::IifGroup, Kind::HostNumber(4)),
-        "oifgroup" => (MetaKey::OifGroup, Kind::HostNumber(4)),
-        "iiftype" => (MetaKey::IifType, Kind::LinkType),
-        "oiftype" => (MetaKey::OifType, Kind::LinkType),
-        "skuid" => (MetaKey::SkUid, Kind::HostNumber(4)),
-        "skgid" => (MetaKey::SkGid, Kind::HostNumber(4)),
-        "pkttype" => (MetaKey::PktType, Kind::PktType),
-        "length" => (MetaKey::Len, Kind::HostNumber(4)),
-        _ => return None,
+        "iif" if is_number => (MetaKey::Iif, Type::IfIndex),
+        "oif" if is_number => (MetaKey::Oif, Type::IfIndex),
+        "iif" | "iifname" => (MetaKey::IifName, Type::IfName),
+        "oif" | "oifname" => (MetaKey::OifName, Type::IfName),
+        "iifgroup" => (MetaKey::IifGroup, Type::LinkGroup),
+        "oifgroup" => (MetaKey::OifGroup, Type::LinkGroup),
+        "iiftype" => (MetaKey::IifType, Type::LinkType),
+        "oiftype" => (MetaKey::OifType, Type::LinkType),
+        "skuid" => (MetaKey::SkUid, Type::User),
+        "skgid" => (MetaKey::SkGid, Type::Group),
+        "pkttype" => (MetaKey::PktType, Type::PktType),
+        "length" => (MetaKey::Len, Type::HostNumber(4)),
+        "priority" => (MetaKey::Priority, Type::ClassId),
+        word => {
+            let (_, number, kind) = *OTHER_META.iter().find(|(name, ..)| *name == word)?;
+            (MetaKey::Other(number), kind)
+        }
     })
 }
 
@@ -251,19 +196,19 @@ fn conntrack(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     if family.is_some() {
         cursor.take()?;
     }
-    let addr = Kind::Addr(family.unwrap_or(Family::V4));
+    let addr = Type::Addr(family.unwrap_or(Family::V4));
     let (key, kind) = match cursor.word() {
-        "state" => (CtKey::State, Kind::CtState),
-        "status" => (CtKey::Status, Kind::CtStatus),
-        "mark" => (CtKey::Mark, Kind::Mark),
-        "direction" => (CtKey::Direction, Kind::CtDirection),
-        "zone" => (CtKey::Zone, Kind::HostNumber(2)),
-        "l3proto" => (CtKey::L3Proto, Kind::NfProto),
-        "protocol" => (CtKey::Protocol, Kind::Proto),
+        "state" => (CtKey::State, Type::CtState),
+        "status" => (CtKey::Status, Type::CtStatus),
+        "mark" => (CtKey::Mark, Type::Mark),
+        "direction" => (CtKey::Direction, Type::CtDirection),
+        "zone" => (CtKey::Zone, Type::HostNumber(2)),
+        "l3proto" => (CtKey::L3Proto, Type::NfProto),
+        "protocol" => (CtKey::Protocol, Type::Proto),
         "saddr" if family.is_some() => (CtKey::Src(family), addr),
         "daddr" if family.is_some() => (CtKey::Dst(family), addr),
-        "proto-src" => (CtKey::SrcPort, Kind::Port),
-        "proto-dst" => (CtKey::DstPort, Kind::Port),
+        "proto-src" => (CtKey::SrcPort, Type::Port),
+        "proto-dst" => (CtKey::DstPort, Type::Port),
         _ => return None,
     };
     cursor.take()?;
@@ -287,10 +232,10 @@ fn fib(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
         }
     }
     let (result, kind) = match cursor.word() {
-        "type" => (FibResult::AddrType, Kind::FibType),
-        "oif" => (FibResult::Oif, Kind::IfName),
-        "oifname" => (FibResult::OifName, Kind::IfName),
-        "check" => (FibResult::Oif, Kind::IfName),
+        "type" => (FibResult::AddrType, Type::FibType),
+        "oif" => (FibResult::Oif, Type::IfName),
+        "oifname" => (FibResult::OifName, Type::IfName),
+        "check" => (FibResult::Oif, Type::IfName),
         _ => return None,
     };
     cursor.take()?;
@@ -300,7 +245,7 @@ fn fib(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     }
     // The index of a link is told by its name, which the other result has.
     let (result, kind) = match result {
-        FibResult::Oif | FibResult::OifName if is_presence => (result, Kind::Number(1)),
+        FibResult::Oif | FibResult::OifName if is_presence => (result, Type::Presence),
         FibResult::Oif => (FibResult::OifName, kind),
         result => (result, kind),
     };
@@ -331,6 +276,6 @@ fn numgen(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     };
     Some(plain(
         Load::Numgen(kind, modulus, offset),
-        Kind::HostNumber(4),
+        Type::HostNumber(4),
     ))
 }

@@ -1,11 +1,17 @@
 //! What a rule does: verdicts, translations, marks, counters.
 
-use crate::nft::{BitOp, CtKey, DataKind, Expr, Limit, MetaKey, Register, Reject, SetOp, Verdict};
+use net::{Family, Proto};
 
-use super::kinds::{ICMP_CODES, ICMP6_CODES, ICMPX_CODES, Kind};
+use crate::nft::{
+    BitOp, CtKey, DataKind, Expr, ICMP_CODES, ICMP6_CODES, ICMPX_CODES, Limit, MetaKey, Register,
+    Reject, SetOp, Type, Verdict,
+};
+
 use super::nat::{nat, to_own};
 use super::rule::{Compiler, concatenation};
-use super::tokens::Cursor;
+use super::selector::Needs;
+use super::sets::{duration, stateful};
+use super::tokens::{Cursor, Token, written};
 
 /// Where what a statement computes is put: behind what a rule reads to find it.
 pub(super) const VALUE: Register = 8;
@@ -72,22 +78,25 @@ pub(super) fn verdict(cursor: &mut Cursor<'_, '_>) -> Option<Verdict> {
 /// `counter`, `counter packets N bytes N`, `counter name "x"`, `last used …`.
 fn counter(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
     let what = cursor.take()?;
+    let mut text = what.text.to_string();
     if cursor.skip("packets") {
         cursor.take()?;
         let _ = cursor.skip("bytes");
         cursor.take()?;
     } else if cursor.skip("name") {
         // A name, and no map that gives one.
-        cursor.take().filter(|name| name.quoted)?;
+        let name = cursor.take().filter(|name| name.quoted)?;
+        text = format!("{text} name \"{}\"", name.text);
     } else if cursor.skip("used") {
         cursor.take()?;
     }
-    compiler.push(Expr::Pass((&*what.text).into()));
+    compiler.push(Expr::Pass(text.into()));
     Some(())
 }
 
 /// `log` with its options, none of which a packet can tell.
 fn log(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
+    let from = cursor.clone();
     cursor.take()?;
     loop {
         match cursor.word() {
@@ -105,7 +114,9 @@ fn log(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
             _ => break,
         }
     }
-    compiler.push(Expr::Pass("log".into()));
+    let taken = from.rest().len() - cursor.rest().len();
+    let words: &[Token<'_>] = &from.rest()[..taken];
+    compiler.push(Expr::Pass(written(words).replace(", ", ",").into()));
     Some(())
 }
 
@@ -147,7 +158,7 @@ pub(super) fn limit(cursor: &mut Cursor<'_, '_>) -> Option<Limit> {
 }
 
 /// `10 mbytes`, `5 packets`.
-fn sized(number: &str, unit: &str) -> Option<u64> {
+pub(super) fn sized(number: &str, unit: &str) -> Option<u64> {
     let number: u64 = number.parse().ok()?;
     number.checked_mul(match unit {
         "packets" | "bytes" => 1,
@@ -160,8 +171,15 @@ fn sized(number: &str, unit: &str) -> Option<u64> {
 /// `reject [with …]`.
 fn reject(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
     cursor.take()?;
+    let mut needs = Needs::default();
     let reject = if cursor.skip("with") {
         let of = cursor.take()?;
+        match &*of.text {
+            "tcp" => needs.proto = Some(Proto::TCP),
+            "icmp" => needs.family = Some(Family::V4),
+            "icmpv6" => needs.family = Some(Family::V6),
+            _ => {}
+        }
         let _ = cursor.skip("type");
         let word = cursor.take()?;
         let code = |names: &[(&str, u64)]| -> Option<u8> {
@@ -186,6 +204,7 @@ fn reject(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()
             _ => Reject::Icmpx(1),
         }
     };
+    compiler.require_first(needs);
     compiler.push(Expr::Reject(reject));
     Some(())
 }
@@ -193,17 +212,23 @@ fn reject(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()
 /// `queue [num N[-M]] [bypass|fanout]`, `queue flags bypass to N`.
 fn queue(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
     cursor.take()?;
-    let (mut num, mut bypass) = (0, false);
+    let (mut num, mut last) = (0, 0);
+    let (mut bypass, mut fanout) = (false, false);
     loop {
         match cursor.word() {
             "num" | "to" => {
                 cursor.take()?;
-                let first = cursor.word().split('-').next().unwrap_or_default();
-                num = first.parse().ok()?;
+                let (first, end) = cursor.word().split_once('-').unzip();
+                num = first.unwrap_or(cursor.word()).parse().ok()?;
+                last = end.map_or(Some(num), |end| end.parse().ok())?;
                 cursor.take()?;
             }
-            "flags" | "," | "fanout" => {
+            "flags" | "," => {
                 cursor.take()?;
+            }
+            "fanout" => {
+                cursor.take()?;
+                fanout = true;
             }
             "bypass" => {
                 cursor.take()?;
@@ -212,7 +237,12 @@ fn queue(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()>
             _ => break,
         }
     }
-    compiler.push(Expr::Queue { num, bypass });
+    compiler.push(Expr::Queue {
+        num,
+        last,
+        bypass,
+        fanout,
+    });
     Some(())
 }
 
@@ -220,34 +250,36 @@ fn queue(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()>
 /// gap.
 fn set_meta(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
     let _ = cursor.skip("meta");
-    let key = match cursor.word() {
-        "mark" => MetaKey::Mark,
-        "priority" => MetaKey::Priority,
-        "nftrace" => MetaKey::NfTrace,
+    let (key, kind) = match cursor.word() {
+        "mark" => (MetaKey::Mark, Type::Mark),
+        "priority" => (MetaKey::Priority, Type::ClassId),
+        "nftrace" => (MetaKey::NfTrace, Type::Number(1)),
+        "pkttype" => (MetaKey::PktType, Type::PktType),
         _ => return None,
     };
     cursor.take()?;
     cursor.take()?;
-    value(compiler, cursor, Kind::Mark)?;
+    value(compiler, cursor, kind)?;
     compiler.push(Expr::MetaSet { sreg: VALUE, key });
     Some(())
 }
 
 fn set_ct(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
     cursor.take()?;
-    let key = match cursor.word() {
-        "mark" => CtKey::Mark,
+    let (key, kind) = match cursor.word() {
+        "mark" => (CtKey::Mark, Type::Mark),
+        "zone" => (CtKey::Zone, Type::HostNumber(2)),
         _ => return None,
     };
     cursor.take()?;
     cursor.take()?;
-    value(compiler, cursor, Kind::Mark)?;
+    value(compiler, cursor, kind)?;
     compiler.push(Expr::CtSet { sreg: VALUE, key });
     Some(())
 }
 
 /// A value to set: a constant, a field with bits changed, or what a map gives.
-fn value(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>, kind: Kind) -> Option<()> {
+fn value(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>, kind: Type) -> Option<()> {
     if let Some(data) = kind.value(cursor.word()) {
         cursor.take()?;
         compiler.push(Expr::Immediate { dreg: VALUE, data });
@@ -256,38 +288,61 @@ fn value(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>, kind: Kind) -
     let parts = concatenation(cursor)?;
     if cursor.skip("map") {
         compiler.load(&parts, 0);
-        let keys: Vec<Kind> = parts.iter().map(|part| part.kind).collect();
+        let keys: Vec<Type> = parts.iter().map(|part| part.kind).collect();
         let set = compiler.set(cursor, &keys, DataKind::Value(kind.len()), &[kind])?;
         compiler.lookup(set, Some(VALUE), false, false);
         return Some(());
     }
     let [part] = &parts[..] else { return None };
-    let of_numgen = part.kind != kind;
+    let is_same = part.kind == kind;
     compiler.load(&parts, VALUE);
+    let operations = operations(cursor, kind)?;
+    // Bits of a value of another type are none that nft lists.
+    if !is_same && !operations.is_empty() {
+        return None;
+    }
+    let change = |op| Expr::Bitwise {
+        sreg: VALUE,
+        dreg: VALUE,
+        len: kind.len(),
+        op,
+    };
+    compiler.exprs.extend(operations.into_iter().map(change));
+    Some(())
+}
+
+/// What is done to the bits of a value, put together to one operation as nft does; none where
+/// nothing is.
+fn operations(cursor: &mut Cursor<'_, '_>, kind: Type) -> Option<Vec<BitOp>> {
+    if let shift @ ("<<" | ">>") = cursor.word() {
+        cursor.take()?;
+        let bits = cursor.take()?.text.parse().ok()?;
+        return Some(vec![match shift {
+            "<<" => BitOp::ShiftLeft(bits),
+            _ => BitOp::ShiftRight(bits),
+        }]);
+    }
+    let len = kind.len() as usize;
+    let (mut mask, mut xor) = (vec![u8::MAX; len], vec![0; len]);
+    let mut is_any = false;
     // Older versions write the operations in words.
     while let word @ ("&" | "|" | "^" | "and" | "or" | "xor") = cursor.word() {
-        if of_numgen {
-            return None;
-        }
         cursor.take()?;
         let bits = kind.value(cursor.word())?;
         cursor.take()?;
-        let len = bits.len();
-        let all = |fill: u8| -> Box<[u8]> { vec![fill; len].into() };
-        let not = bits.iter().map(|bit| !bit).collect();
-        let (mask, xor) = match word {
-            "&" | "and" => (bits, all(0)),
-            "|" | "or" => (not, bits),
-            _ => (all(0xff), bits),
-        };
-        compiler.push(Expr::Bitwise {
-            sreg: VALUE,
-            dreg: VALUE,
-            len: kind.len(),
-            op: BitOp::MaskXor { mask, xor },
-        });
+        is_any = true;
+        for ((mask, xor), bit) in mask.iter_mut().zip(&mut xor).zip(&bits) {
+            match word {
+                "&" | "and" => (*mask, *xor) = (*mask & bit, *xor & bit),
+                "|" | "or" => (*mask, *xor) = (*mask & !bit, *xor & !bit | bit),
+                _ => *xor ^= bit,
+            }
+        }
     }
-    Some(())
+    let (mask, xor) = (mask.into(), xor.into());
+    Some(Vec::from_iter(
+        is_any.then_some(BitOp::MaskXor { mask, xor }),
+    ))
 }
 
 /// `add @SET { KEY [timeout T] [STATEMENT…] [: VALUE] }`.
@@ -305,28 +360,18 @@ fn dynset(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()
     let parts = concatenation(&mut inside)?;
     compiler.load(&parts, 0);
     let mut exprs = Vec::new();
-    let mut sreg_data = None;
+    let (mut sreg_data, mut timeout) = (None, None);
     loop {
         inside.skip_lines();
         match inside.word() {
-            "timeout" | "expires" => {
+            "timeout" => {
                 inside.take()?;
-                inside.take()?;
+                timeout = Some(duration(&inside.take()?.text)?);
             }
-            "limit" => {
-                inside.take()?;
-                exprs.push(Expr::Limit(limit(&mut inside)?));
-            }
-            "counter" => {
-                let outer = std::mem::take(&mut compiler.exprs);
-                let read = counter(compiler, &mut inside);
-                exprs.append(&mut compiler.exprs);
-                compiler.exprs = outer;
-                read?;
-            }
+            "limit" | "counter" => exprs.push(stateful(&mut inside)?),
             ":" => {
                 inside.take()?;
-                value(compiler, &mut inside, Kind::Mark)?;
+                value(compiler, &mut inside, Type::Mark)?;
                 sreg_data = Some(VALUE);
             }
             _ => break,
@@ -340,6 +385,7 @@ fn dynset(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()
         op,
         sreg_key: 0,
         sreg_data,
+        timeout,
         exprs,
     });
     Some(())

@@ -1,150 +1,202 @@
 //! What is loaded, by the names that nft has for it.
 
-use net::Proto;
+use net::{Family, Proto};
 
-use crate::nft::{CtKey, MetaKey, PayloadBase};
+use crate::nft::{
+    Bits, CtKey, FibFlags, FibResult, HEADERS, Header, HeaderField, MetaKey, NumgenKind,
+    OTHER_META, PayloadBase, Type,
+};
 
-use super::values::Kind;
+use super::known::{Known, Test};
 
-/// Something that can be loaded or written.
+/// Something that can be loaded or written: its name, and what its bytes mean.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
-    /// Its name.
     pub(super) text: String,
-    /// What its bytes mean.
-    pub(super) kind: Kind,
-    /// Its name tells the transport protocol.
-    pub(super) is_of_proto: bool,
-    /// Its name tells the family.
-    pub(super) is_of_ip: bool,
+    pub(super) of: Type,
+    /// The header that it is of.
+    pub(super) header: Option<&'static Header>,
 }
 
 impl Field {
-    pub(super) fn plain(text: impl Into<String>, kind: Kind) -> Self {
+    pub(super) fn plain(text: impl Into<String>, of: Type) -> Self {
         Self {
             text: text.into(),
-            kind,
-            is_of_proto: false,
-            is_of_ip: false,
+            of,
+            header: None,
         }
     }
 }
 
+/// A place in a packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) base: PayloadBase,
+    pub(super) offset: u32,
+    pub(super) len: u32,
+}
+
+/// What is known of the packet: exactly, or where the table is not known, by what was tested.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight {
+    pub(super) known: Known,
+    pub(super) is_exact: bool,
+}
+
+impl Sight {
+    /// Whether a field of that header can be called by its name.
+    fn has(self, header: &Header) -> bool {
+        let Known {
+            family,
+            proto,
+            ether,
+        } = self.known;
+        match header.base {
+            PayloadBase::Network => header.family == family || !self.is_exact && family.is_none(),
+            PayloadBase::Link => ether || !self.is_exact,
+            PayloadBase::Transport | PayloadBase::Inner => {
+                let is_named = HEADERS
+                    .iter()
+                    .any(|other| other.proto.is_some() && other.proto == proto);
+                header.proto == proto.filter(|_| is_named)
+            }
+        }
+    }
+
+    fn headers(self, base: PayloadBase) -> impl Iterator<Item = &'static Header> {
+        let headers = HEADERS.iter().filter(move |header| header.base == base);
+        headers.filter(move |header| self.has(header))
+    }
+}
+
 /// A piece of a header; one without a name by its place in bits.
-pub(super) fn payload(base: PayloadBase, offset: u32, len: u32, proto: Option<Proto>) -> Field {
-    let named = match base {
-        PayloadBase::Network => network(offset, len),
-        PayloadBase::Transport => transport(offset, len, proto),
-        PayloadBase::Link => link(offset, len),
-        PayloadBase::Inner => None,
+pub(super) fn payload(place: Place, sight: Sight) -> Field {
+    for header in sight.headers(place.base) {
+        let is_it = |field: &&HeaderField| field.bits.is_none() && fits(field, place);
+        if let Some(field) = header.fields.iter().find(is_it) {
+            return Field {
+                text: format!("{} {}", header.word, field.word),
+                of: field.of,
+                header: Some(header),
+            };
+        }
+    }
+    let base = match place.base {
+        PayloadBase::Link => "ll",
+        PayloadBase::Network => "nh",
+        PayloadBase::Transport => "th",
+        PayloadBase::Inner => "ih",
     };
-    named.unwrap_or_else(|| {
-        let base = match base {
-            PayloadBase::Link => "ll",
-            PayloadBase::Network => "nh",
-            PayloadBase::Transport => "th",
-            PayloadBase::Inner => "ih",
+    let (offset, len) = (u64::from(place.offset) * 8, u64::from(place.len) * 8);
+    Field::plain(format!("@{base},{offset},{len}"), Type::Number(place.len))
+}
+
+/// A field that is the bits of a mask.
+pub(super) fn bit_field(place: Place, mask: &[u8], sight: Sight) -> Option<(Field, Bits)> {
+    for header in sight.headers(place.base) {
+        for field in header
+            .fields
+            .iter()
+            .filter(|field| field.offset == place.offset)
+        {
+            if let Some(bits) = field.bits.filter(|bits| bits.mask == mask) {
+                let field = Field {
+                    text: format!("{} {}", header.word, field.word),
+                    of: field.of,
+                    header: Some(header),
+                };
+                return Some((field, bits));
+            }
+        }
+    }
+    None
+}
+
+/// The fields that a load without a name is of, one behind the other: nft reads those that
+/// are tested one after the other at once.
+pub(super) fn pieces(mut place: Place, sight: Sight) -> Option<Vec<Place>> {
+    let mut pieces = Vec::new();
+    while place.len > 0 {
+        let headers = sight.headers(place.base);
+        let mut fields = headers.flat_map(|header| header.fields);
+        let is_next = |field: &&HeaderField| {
+            field.bits.is_none() && field.offset == place.offset && field.len() <= place.len
         };
-        let bits = (u64::from(offset) * 8, u64::from(len) * 8);
-        Field::plain(format!("@{base},{},{}", bits.0, bits.1), Kind::Bytes)
-    })
+        let len = fields.find(is_next)?.len();
+        pieces.push(Place { len, ..place });
+        (place.offset, place.len) = (place.offset + len, place.len - len);
+    }
+    (pieces.len() > 1).then_some(pieces)
 }
 
-fn network(offset: u32, len: u32) -> Option<Field> {
-    let (text, kind) = match (offset, len) {
-        (12, 1..=4) => ("ip saddr", Kind::Ipv4),
-        (16, 1..=4) => ("ip daddr", Kind::Ipv4),
-        (8, 2..=16) => ("ip6 saddr", Kind::Ipv6),
-        (24, 1..=16) => ("ip6 daddr", Kind::Ipv6),
-        (9, 1) => ("ip protocol", Kind::Proto),
-        (6, 1) => ("ip6 nexthdr", Kind::Proto),
-        (8, 1) => ("ip ttl", Kind::NetNumber),
-        (7, 1) => ("ip6 hoplimit", Kind::NetNumber),
-        (2, 2) => ("ip length", Kind::NetNumber),
-        (6, 2) => ("ip frag-off", Kind::Bytes),
-        _ => return None,
+/// Whether a load is of this field: all of it, or the whole bytes of a prefix.
+fn fits(field: &HeaderField, place: Place) -> bool {
+    let is_addr = matches!(field.of, Type::Addr(_));
+    // Of the few bytes of a prefix of IPv6 some are other fields of IPv4.
+    let least = if field.of == Type::Addr(Family::V6) && field.offset == 8 {
+        2
+    } else {
+        1
     };
-    Some(Field {
-        is_of_ip: true,
-        ..Field::plain(text, kind)
-    })
-}
-
-fn transport(offset: u32, len: u32, proto: Option<Proto>) -> Option<Field> {
-    let is_icmp = matches!(proto, Some(Proto::ICMP | Proto::ICMP6));
-    let name = match proto {
-        Some(Proto::ICMP6) => "icmpv6".to_owned(),
-        Some(proto) if proto.has_ports() || is_icmp => proto.to_string(),
-        _ => "th".to_owned(),
-    };
-    let (field, kind) = match (offset, len) {
-        (0, 1) if is_icmp => ("type", Kind::NetNumber),
-        (1, 1) if is_icmp => ("code", Kind::NetNumber),
-        (0, 2) if !is_icmp => ("sport", Kind::Port),
-        (2, 2) if !is_icmp => ("dport", Kind::Port),
-        (13, 1) if proto == Some(Proto::TCP) => ("flags", Kind::TcpFlags),
-        _ => return None,
-    };
-    Some(Field {
-        is_of_proto: name != "th",
-        ..Field::plain(format!("{name} {field}"), kind)
-    })
-}
-
-fn link(offset: u32, len: u32) -> Option<Field> {
-    let (text, kind) = match (offset, len) {
-        (0, 6) => ("ether daddr", Kind::Mac),
-        (6, 6) => ("ether saddr", Kind::Mac),
-        (12, 2) => ("ether type", Kind::Bytes),
-        _ => return None,
-    };
-    Some(Field::plain(text, kind))
+    field.offset == place.offset
+        && (field.of.len() == place.len || is_addr && (least..field.of.len()).contains(&place.len))
 }
 
 /// A key of `meta`.
 pub(super) fn meta(key: MetaKey) -> Field {
-    let (text, kind) = match key {
-        MetaKey::Len => ("meta length", Kind::Number),
-        MetaKey::Protocol => ("meta protocol", Kind::Bytes),
-        MetaKey::Priority => ("meta priority", Kind::Mark),
-        MetaKey::Mark => ("meta mark", Kind::Mark),
-        MetaKey::Iif => ("iif", Kind::Number),
-        MetaKey::Oif => ("oif", Kind::Number),
-        MetaKey::IifName => ("iifname", Kind::Name),
-        MetaKey::OifName => ("oifname", Kind::Name),
-        MetaKey::IifType => ("iiftype", Kind::Number),
-        MetaKey::OifType => ("oiftype", Kind::Number),
-        MetaKey::SkUid => ("meta skuid", Kind::Number),
-        MetaKey::SkGid => ("meta skgid", Kind::Number),
-        MetaKey::NfTrace => ("meta nftrace", Kind::Number),
-        MetaKey::NfProto => ("meta nfproto", Kind::Family),
-        MetaKey::L4Proto => ("meta l4proto", Kind::Proto),
-        MetaKey::PktType => ("meta pkttype", Kind::Number),
-        MetaKey::IifGroup => ("iifgroup", Kind::Number),
-        MetaKey::OifGroup => ("oifgroup", Kind::Number),
+    let (text, of) = match key {
+        MetaKey::Len => ("meta length", Type::HostNumber(4)),
+        MetaKey::Protocol => ("meta protocol", Type::EtherType),
+        MetaKey::Priority => ("meta priority", Type::ClassId),
+        MetaKey::Mark => ("meta mark", Type::Mark),
+        MetaKey::Iif => ("iif", Type::IfIndex),
+        MetaKey::Oif => ("oif", Type::IfIndex),
+        MetaKey::IifName => ("iifname", Type::IfName),
+        MetaKey::OifName => ("oifname", Type::IfName),
+        MetaKey::IifType => ("meta iiftype", Type::LinkType),
+        MetaKey::OifType => ("meta oiftype", Type::LinkType),
+        MetaKey::SkUid => ("meta skuid", Type::User),
+        MetaKey::SkGid => ("meta skgid", Type::Group),
+        MetaKey::NfTrace => ("meta nftrace", Type::Number(1)),
+        MetaKey::NfProto => ("meta nfproto", Type::NfProto),
+        MetaKey::L4Proto => ("meta l4proto", Type::Proto),
+        MetaKey::PktType => ("meta pkttype", Type::PktType),
+        MetaKey::IifGroup => ("iifgroup", Type::LinkGroup),
+        MetaKey::OifGroup => ("oifgroup", Type::LinkGroup),
         MetaKey::Other(number) => {
-            return Field::plain(format!("[meta {number}]"), Kind::Bytes);
+            return match OTHER_META.iter().find(|(_, known, _)| *known == number) {
+                Some((name, _, of)) => Field::plain(format!("meta {name}"), *of),
+                None => Field::plain(format!("[meta {number}]"), Type::Number(4)),
+            };
         }
     };
-    Field::plain(text, kind)
+    Field::plain(text, of)
 }
 
 /// A key of `ct`, of one direction where it has two.
 pub(super) fn ct(key: CtKey, reply: Option<bool>) -> Field {
-    let (text, kind) = match key {
-        CtKey::State => ("state", Kind::CtState),
-        CtKey::Direction => ("direction", Kind::Direction),
-        CtKey::Status => ("status", Kind::CtStatus),
-        CtKey::Mark => ("mark", Kind::Mark),
-        CtKey::L3Proto => ("l3proto", Kind::Family),
-        CtKey::Protocol => ("protocol", Kind::Proto),
-        CtKey::Src(_) => ("saddr", Kind::Bytes),
-        CtKey::Dst(_) => ("daddr", Kind::Bytes),
-        CtKey::SrcPort => ("proto-src", Kind::Port),
-        CtKey::DstPort => ("proto-dst", Kind::Port),
-        CtKey::Zone => ("zone", Kind::Number),
+    let (text, of) = match key {
+        CtKey::State => ("state", Type::CtState),
+        CtKey::Direction => ("direction", Type::CtDirection),
+        CtKey::Status => ("status", Type::CtStatus),
+        CtKey::Mark => ("mark", Type::Mark),
+        CtKey::L3Proto => ("l3proto", Type::NfProto),
+        CtKey::Protocol => ("protocol", Type::Proto),
+        CtKey::Src(Some(family)) => (
+            of_family(family, "ip saddr", "ip6 saddr"),
+            Type::Addr(family),
+        ),
+        CtKey::Dst(Some(family)) => (
+            of_family(family, "ip daddr", "ip6 daddr"),
+            Type::Addr(family),
+        ),
+        CtKey::Src(None) => ("[saddr]", Type::Number(4)),
+        CtKey::Dst(None) => ("[daddr]", Type::Number(4)),
+        CtKey::SrcPort => ("proto-src", Type::Port),
+        CtKey::DstPort => ("proto-dst", Type::Port),
+        CtKey::Zone => ("zone", Type::HostNumber(2)),
         CtKey::Other(number) => {
-            return Field::plain(format!("[ct {number}]"), Kind::Bytes);
+            return Field::plain(format!("[ct {number}]"), Type::Number(4));
         }
     };
     let direction = match reply {
@@ -152,5 +204,62 @@ pub(super) fn ct(key: CtKey, reply: Option<bool>) -> Field {
         Some(false) => "original ",
         None => "",
     };
-    Field::plain(format!("ct {direction}{text}"), kind)
+    Field::plain(format!("ct {direction}{text}"), of)
+}
+
+fn of_family(family: Family, v4: &'static str, v6: &'static str) -> &'static str {
+    match family {
+        Family::V4 => v4,
+        Family::V6 => v6,
+    }
+}
+
+/// A look-up of a route.
+pub(super) fn fib(result: FibResult, flags: FibFlags) -> Field {
+    let parts = [
+        (FibFlags::SADDR, "saddr"),
+        (FibFlags::DADDR, "daddr"),
+        (FibFlags::MARK, "mark"),
+        (FibFlags::IIF, "iif"),
+        (FibFlags::OIF, "oif"),
+    ];
+    let asked: Vec<_> = parts
+        .iter()
+        .filter(|(bit, _)| flags.has(*bit))
+        .map(|(_, name)| *name)
+        .collect();
+    let is_presence = flags.has(FibFlags::PRESENT);
+    let (word, of) = match result {
+        FibResult::Oif => ("oif", Type::IfIndex),
+        FibResult::OifName => ("oifname", Type::IfName),
+        FibResult::AddrType => ("type", Type::FibType),
+    };
+    let of = if is_presence { Type::Presence } else { of };
+    Field::plain(format!("fib {} {word}", asked.join(" . ")), of)
+}
+
+/// A number that is drawn or counted.
+pub(super) fn numgen(kind: NumgenKind, modulus: u32, offset: u32) -> Field {
+    let kind = match kind {
+        NumgenKind::Incremental => "inc",
+        NumgenKind::Random => "random",
+    };
+    let offset = match offset {
+        0 => String::new(),
+        offset => format!(" offset {offset}"),
+    };
+    Field::plain(
+        format!("numgen {kind} mod {modulus}{offset}"),
+        Type::HostNumber(4),
+    )
+}
+
+/// What a test of a field tells of the packet's protocols.
+pub(super) fn told(place: Place, data: &[u8]) -> Option<Test> {
+    Some(match (place.base, place.offset, data) {
+        (PayloadBase::Network, 6 | 9, [number]) => Test::Proto(Proto(*number)),
+        (PayloadBase::Link, 12, [0x08, 0x00]) => Test::Family(Family::V4),
+        (PayloadBase::Link, 12, [0x86, 0xdd]) => Test::Family(Family::V6),
+        _ => return None,
+    })
 }

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::nft::PayloadBase::{Network, Transport};
+use crate::nft::{BitOp, CmpOp, Nat, NatKind, NumgenKind};
 use crate::nft::{CtKey, MetaKey, PayloadBase};
 
 fn line(exprs: &[Expr]) -> String {
-    super::exprs(exprs)
+    super::exprs(exprs, Scope::default())
 }
 
 fn payload(dreg: u8, base: PayloadBase, offset: u32, len: u32) -> Expr {
@@ -109,7 +110,7 @@ fn masks_are_prefixes_names_of_bits_or_numbers() {
         mask(0x4000),
         is(0, &0x4000u32.to_ne_bytes()),
     ];
-    assert_eq!(line(&mark), "meta mark & 0x4000 == 0x4000");
+    assert_eq!(line(&mark), "meta mark & 0x00004000 == 0x00004000");
 }
 
 #[test]
@@ -130,10 +131,16 @@ fn a_mark_is_set_bit_by_bit() {
         };
         line(&[meta(0, MetaKey::Mark), change, write])
     };
-    assert_eq!(set(!0x4000, 0x4000), "meta mark set meta mark | 0x4000");
-    assert_eq!(set(u32::MAX, 0x4000), "meta mark set meta mark ^ 0x4000");
-    assert_eq!(set(0xff, 0), "meta mark set meta mark & 0xff");
-    assert_eq!(set(0xff, 1), "meta mark set meta mark & 0xff ^ 0x1");
+    assert_eq!(set(!0x4000, 0x4000), "meta mark set meta mark | 0x00004000");
+    assert_eq!(
+        set(u32::MAX, 0x4000),
+        "meta mark set meta mark ^ 0x00004000"
+    );
+    assert_eq!(set(0xff, 0), "meta mark set meta mark & 0x000000ff");
+    assert_eq!(
+        set(0xff, 1),
+        "meta mark set meta mark & 0x000000ff ^ 0x00000001"
+    );
 }
 
 #[test]
@@ -200,10 +207,10 @@ fn what_is_not_modelled_stands_in_brackets() {
     };
     assert_eq!(
         line(&[gap(None), gap(Some(0)), is(0, &[1])]),
-        "[tunnel] [tunnel] 0x01"
+        "[tunnel] [tunnel] 1"
     );
     assert_eq!(
         line(&[is(3, &[1]), payload(0, Transport, 40, 3), is(0, &[1, 2, 3])]),
-        "[reg 3] 0x01 @th,320,24 0x010203"
+        "[reg 3] 1 @th,320,24 66051"
     );
 }

@@ -1,162 +1,163 @@
-//! Bytes of registers as people write them.
+//! Bytes of registers and sets as nft writes them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use net::Proto;
+use net::{Family, Proto};
 
-use crate::parse::NFT_CT_STATES;
-use crate::parse::words::{ADDR_TYPES, TCP_FLAGS};
+use crate::Link;
+use crate::nft::{KeyRange, Type};
 
-/// Connection status by bit (`IPS_*`).
-const CT_STATUS: [(&str, u64); 6] = [
-    ("expected", 1),
-    ("seen-reply", 2),
-    ("assured", 4),
-    ("confirmed", 8),
-    ("snat", 0x10),
-    ("dnat", 0x20),
-];
-
-/// What the bytes of a value mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// An address of IPv4.
-    Ipv4,
-    /// An address of IPv6.
-    Ipv6,
-    /// A link-layer address.
-    Mac,
-    /// A port.
-    Port,
-    /// A transport protocol.
-    Proto,
-    /// `NFPROTO_*`.
-    Family,
-    /// An interface name.
-    Name,
-    /// A mark: host byte order.
-    Mark,
-    /// A number in host byte order.
-    Number,
-    /// A number in network byte order.
-    NetNumber,
-    /// Connection states.
-    CtState,
-    /// Connection status.
-    CtStatus,
-    /// Direction of a connection.
-    Direction,
-    /// TCP flags.
-    TcpFlags,
-    /// `RTN_*`.
-    AddrType,
-    /// There or not.
-    Presence,
-    /// Nothing we know.
-    Bytes,
-}
-
-impl Kind {
-    /// The bytes that a value has where its load does not say.
-    pub(super) fn len(self) -> u32 {
+impl Type {
+    /// A value as text. What nft has no form for stands in brackets, which it refuses.
+    pub(super) fn text(self, bytes: &[u8], links: &[Link]) -> String {
         match self {
-            Self::Ipv6 | Self::Name => 16,
-            Self::Mac => 6,
-            Self::Port => 2,
-            Self::Proto | Self::Family | Self::Direction | Self::TcpFlags => 1,
-            _ => 4,
-        }
-    }
-
-    /// Names of bits, where values are made of bits.
-    fn bits(self) -> Option<Vec<(&'static str, u64)>> {
-        match self {
-            Self::CtState => Some(NFT_CT_STATES.to_vec()),
-            Self::CtStatus => Some(CT_STATUS.to_vec()),
-            Self::TcpFlags => Some(TCP_FLAGS.iter().map(|f| (f.0, u64::from(f.1))).collect()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn has_bits(self) -> bool {
-        self.bits().is_some()
-    }
-
-    /// A value as text.
-    pub(super) fn text(self, bytes: &[u8]) -> String {
-        match self {
-            Self::Ipv4 => match <[u8; 4]>::try_from(bytes) {
+            Self::Addr(Family::V4) => match <[u8; 4]>::try_from(bytes) {
                 Ok(addr) => Ipv4Addr::from(addr).to_string(),
-                Err(_) => short_prefix(bytes, 4),
+                Err(_) => short_prefix(bytes, Family::V4),
             },
-            Self::Ipv6 => match <[u8; 16]>::try_from(bytes) {
+            Self::Addr(Family::V6) => match <[u8; 16]>::try_from(bytes) {
                 Ok(addr) => Ipv6Addr::from(addr).to_string(),
-                Err(_) => short_prefix(bytes, 16),
+                Err(_) => short_prefix(bytes, Family::V6),
             },
-            Self::Mac => bytes
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<Vec<_>>()
-                .join(":"),
-            Self::Port | Self::NetNumber => big_endian(bytes).to_string(),
-            Self::Proto => match bytes {
-                [number] => Proto(*number).to_string(),
-                _ => hex(bytes),
-            },
-            Self::Family => match bytes {
-                [2] => "ipv4".to_owned(),
-                [10] => "ipv6".to_owned(),
-                _ => hex(bytes),
-            },
-            Self::Name => name(bytes),
-            Self::Mark => format!("{:#x}", native_endian(bytes)),
-            Self::Number => native_endian(bytes).to_string(),
-            Self::CtState | Self::CtStatus | Self::TcpFlags => self.bit_names(bytes),
-            Self::Direction => match bytes {
-                [0] => "original".to_owned(),
-                [1] => "reply".to_owned(),
-                _ => hex(bytes),
-            },
-            Self::AddrType => {
-                let number = usize::try_from(native_endian(bytes)).unwrap_or(usize::MAX);
-                match ADDR_TYPES.get(number) {
-                    Some(name) => name.to_ascii_lowercase(),
-                    None => hex(bytes),
+            Self::Ether => {
+                let parts: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                parts.join(":")
+            }
+            Self::IfName => name(bytes),
+            Self::IfIndex => {
+                let index = native_endian(bytes);
+                match links.iter().find(|link| u64::from(link.index) == index) {
+                    Some(link) => format!("\"{}\"", link.name),
+                    None => index.to_string(),
                 }
             }
-            Self::Presence => match native_endian(bytes) {
-                0 => "missing".to_owned(),
-                _ => "exists".to_owned(),
-            },
-            Self::Bytes => hex(bytes),
+            Self::Other(..) | Self::Verdict => format!("[{}]", hex(bytes)),
+            Self::Number(_) if bytes.len() > 8 => hex(bytes),
+            _ => self.number_text(self.number(bytes)),
         }
     }
 
-    fn bit_names(self, bytes: &[u8]) -> String {
-        let value = native_endian(bytes);
-        let names: Vec<_> = self
-            .bits()
-            .into_iter()
-            .flatten()
-            .filter(|(_, bit)| value & bit != 0)
-            .map(|(name, _)| name.to_ascii_lowercase())
-            .collect();
-        if names.is_empty() {
-            return format!("{value:#x}");
+    /// A value as a number.
+    fn number(self, bytes: &[u8]) -> u64 {
+        if self == Self::Presence {
+            // One byte or four, whichever version wrote it.
+            return u64::from(bytes.iter().any(|byte| *byte != 0));
         }
-        names.join(",")
+        if self.is_host_order() {
+            native_endian(bytes)
+        } else {
+            big_endian(bytes)
+        }
     }
+
+    fn number_text(self, number: u64) -> String {
+        match self {
+            Self::Mark => format!("{number:#010x}"),
+            Self::Proto => match u8::try_from(number) {
+                Ok(number) => Proto(number).to_string(),
+                Err(_) => number.to_string(),
+            },
+            Self::ClassId if !matches!(number, 0 | 0xffff_ffff) => {
+                format!("{:x}:{:x}", number >> 16, number & 0xffff)
+            }
+            _ => match self.names().iter().find(|(_, value)| *value == number) {
+                Some((name, _)) => (*name).to_owned(),
+                None if self.is_bits() => self.bit_names(number, " | "),
+                None if self == Self::EtherType => format!("{number:#06x}"),
+                None => number.to_string(),
+            },
+        }
+    }
+
+    /// The names of the bits of a value, with `joint` between.
+    pub(super) fn bits_text(self, bytes: &[u8], joint: &str) -> String {
+        self.bit_names(self.number(bytes), joint)
+    }
+
+    fn bit_names(self, number: u64, joint: &str) -> String {
+        let set = self.names().iter().filter(|(_, bit)| number & bit != 0);
+        let known = set.clone().fold(0, |known, (_, bit)| known | bit);
+        if known != number || number == 0 {
+            return format!("{number:#x}");
+        }
+        let names: Vec<_> = set.map(|(name, _)| *name).collect();
+        names.join(joint)
+    }
+
+    /// A mask as text.
+    pub(super) fn mask_text(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Addr(_) => self.text(bytes, &[]),
+            Self::Mark | Self::HostNumber(_) => format!("{:#010x}", native_endian(bytes)),
+            _ if self.is_bits() => match self.bits_text(bytes, " | ") {
+                many if many.contains('|') => format!("({many})"),
+                one => one,
+            },
+            _ if bytes.len() > 8 => hex(bytes),
+            _ => format!("{:#x}", self.number(bytes)),
+        }
+    }
+
+    /// A range of values: one, a prefix, a name with a wildcard, or two ends.
+    pub(super) fn range_text(self, range: &KeyRange, links: &[Link]) -> String {
+        let KeyRange { first, last } = range;
+        if first == last {
+            return self.text(first, links);
+        }
+        match self {
+            Self::Addr(_) => match prefix_len(first, last) {
+                Some(len) => format!("{}/{len}", self.text(first, links)),
+                None => self.two_ends(range, links),
+            },
+            Self::IfName => {
+                let len = last.iter().rposition(|byte| *byte != 0xff);
+                let begin = len.map_or(0, |at| at + 1);
+                format!("\"{}*\"", String::from_utf8_lossy(&first[..begin]))
+            }
+            _ => self.two_ends(range, links),
+        }
+    }
+
+    fn two_ends(self, range: &KeyRange, links: &[Link]) -> String {
+        let ends = [&range.first, &range.last].map(|end| self.text(end, links));
+        ends.join("-")
+    }
+}
+
+/// The length of the prefix that a range is, if it is one.
+fn prefix_len(first: &[u8], last: &[u8]) -> Option<u32> {
+    let differing = first.iter().zip(last).map(|(first, last)| first ^ last);
+    let mask: Vec<u8> = differing.map(|bits| !bits).collect();
+    let is_aligned = first
+        .iter()
+        .zip(&mask)
+        .all(|(byte, mask)| byte & !mask == 0);
+    leading_ones(&mask).filter(|_| is_aligned)
+}
+
+/// How many bits are set, where these are the first ones.
+pub(super) fn leading_ones(mask: &[u8]) -> Option<u32> {
+    let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    let mut leading = 0;
+    for byte in mask {
+        leading += byte.leading_ones();
+        if *byte != u8::MAX {
+            break;
+        }
+    }
+    (ones == leading).then_some(ones)
 }
 
 /// The beginning of an address: nft loads whole bytes of a prefix only.
-fn short_prefix(bytes: &[u8], full: usize) -> String {
+fn short_prefix(bytes: &[u8], family: Family) -> String {
+    let of = Type::Addr(family);
+    let full = of.len() as usize;
     if bytes.len() > full {
-        return hex(bytes);
+        return format!("[{}]", hex(bytes));
     }
     let mut whole = bytes.to_vec();
     whole.resize(full, 0);
-    let kind = if full == 4 { Kind::Ipv4 } else { Kind::Ipv6 };
-    format!("{}/{}", kind.text(&whole), bytes.len() * 8)
+    format!("{}/{}", of.text(&whole, &[]), bytes.len() * 8)
 }
 
 /// An interface name; without its closing zero it is a beginning.
@@ -181,7 +182,7 @@ fn big_endian(bytes: &[u8]) -> u64 {
     low.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-pub(super) fn native_endian(bytes: &[u8]) -> u64 {
+fn native_endian(bytes: &[u8]) -> u64 {
     if cfg!(target_endian = "big") {
         return big_endian(bytes);
     }

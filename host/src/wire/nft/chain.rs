@@ -1,5 +1,6 @@
 //! A chain and the place of a base chain.
 
+use super::userdata;
 use crate::wire::attr::{Attrs, Table, text_of};
 use crate::{Base, Chain, ChainKind, Hook, Policy, TableFamily};
 
@@ -7,6 +8,7 @@ const HANDLE: u16 = 2;
 const HOOK: u16 = 4;
 const POLICY: u16 = 5;
 const TYPE: u16 = 7;
+const USERDATA: u16 = 12;
 
 /// Reads a chain without rules. Beside it, what of it could not be read.
 pub(super) fn read(
@@ -23,6 +25,7 @@ pub(super) fn read(
         name: name.to_owned(),
         base: base.flatten(),
         handle: attributes.be64(HANDLE),
+        comment: attributes.get(USERDATA).and_then(userdata::comment),
         rules: Vec::new(),
     };
     (chain, lost)

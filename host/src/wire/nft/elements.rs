@@ -11,6 +11,7 @@ use crate::wire::attr::{Attrs, Message, Table};
 const KEY: u16 = 1;
 const DATA: u16 = 2;
 const FLAGS: u16 = 3;
+const TIMEOUT: u16 = 4;
 const USERDATA: u16 = 6;
 const EXPR: u16 = 7;
 const OBJECT: u16 = 9;
@@ -117,8 +118,8 @@ fn key(layout: &Layout, raw: &Raw<'_>) -> Option<Key> {
     };
     let mut fields = Vec::with_capacity(layout.fields.len());
     let mut at = 0_usize;
-    for &len in &layout.fields {
-        let len = usize::try_from(len).ok()?;
+    for of in &layout.fields {
+        let len = usize::try_from(of.len()).ok()?;
         let end = at.checked_add(len)?;
         fields.push(KeyRange {
             first: first.get(at..end)?.into(),
@@ -193,6 +194,7 @@ fn element(layout: &Layout, key: Key, raw: &Raw<'_>, decoder: Decoder<'_>) -> Op
         key,
         data,
         comment: raw.get(USERDATA).and_then(userdata::comment),
+        timeout: raw.be64(TIMEOUT),
         exprs: statement::stateful(decoder, raw.get(EXPR), raw.get(EXPRESSIONS))?,
     })
 }

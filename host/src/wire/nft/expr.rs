@@ -112,11 +112,9 @@ fn payload(args: &Args<'_>) -> Option<Expr> {
 
 fn meta(args: &Args<'_>) -> Option<Expr> {
     let key = meta_key(args.be32(2)?);
-    Some(match (optional(args, 3).ok()?, key) {
-        // Traced or not, rules decide alike.
-        (Some(_), MetaKey::NfTrace) => Expr::Pass("meta nftrace".into()),
-        (Some(sreg), key) => Expr::MetaSet { sreg, key },
-        (None, key) => Expr::Meta {
+    Some(match optional(args, 3).ok()? {
+        Some(sreg) => Expr::MetaSet { sreg, key },
+        None => Expr::Meta {
             dreg: required(args, 1)?,
             key,
         },

@@ -2,14 +2,16 @@
 
 use super::elements::{self, Part};
 use super::expr::Decoder;
-use super::{text_of, userdata};
-use crate::nft::{DataKind, Set};
+use super::{statement, text_of, userdata};
+use crate::nft::{DataKind, Set, SetOptions, Type};
 use crate::wire::attr::{Attrs, Table};
 
 /// Set flags.
 const ANONYMOUS: u32 = 1;
+const CONSTANT: u32 = 2;
 const INTERVAL: u32 = 4;
 const MAP: u32 = 8;
+const TIMEOUTS: u32 = 0x10;
 const DYNAMIC: u32 = 0x20;
 const OBJECT: u32 = 0x40;
 
@@ -19,8 +21,8 @@ const VERDICTS: u32 = 0xffff_ff00;
 /// How the elements of a set are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Bytes of each field of the key.
-    pub(super) fields: Vec<u32>,
+    /// The type of each field of the key.
+    pub(super) fields: Vec<Type>,
     /// Elements are ends of intervals rather than keys.
     pub(super) has_boundaries: bool,
     /// Values are pairs of lowest and highest.
@@ -42,9 +44,9 @@ pub(super) fn read(attributes: &Table<'_, 20>, parts: &[Part<'_>], decoder: Deco
     let has = |flag: u32| flags & flag != 0;
     let key_len = attributes.be32(KEY_LEN).unwrap_or_default();
     let key_type = attributes.be32(KEY_TYPE).unwrap_or_default();
-    let fields = described(attributes).or_else(|| by_type(key_type, key_len));
+    let fields = described(attributes, key_type).or_else(|| Type::numbered(key_type, key_len));
     let known = fields.is_some();
-    let fields = fields.unwrap_or_else(|| vec![key_len]);
+    let fields = fields.unwrap_or_else(|| vec![Type::of(key_type, key_len)]);
     let data = if has(OBJECT) {
         DataKind::Object
     } else if !has(MAP) {
@@ -56,109 +58,86 @@ pub(super) fn read(attributes: &Table<'_, 20>, parts: &[Part<'_>], decoder: Deco
     };
     let userdata = attributes.get(USERDATA).unwrap_or_default();
     let data_interval = userdata::item(userdata, DATA_INTERVAL);
+    let has_data_ranges = data_interval.is_some_and(|value| value.iter().any(|&b| b != 0));
+    let data_len = attributes.be32(DATA_LEN).unwrap_or_default();
+    let one_len = if has_data_ranges {
+        data_len / 2
+    } else {
+        data_len
+    };
+    let data_type = attributes.be32(DATA_TYPE).unwrap_or_default();
+    let values = match data {
+        DataKind::Value(_) => Type::numbered(data_type, one_len).unwrap_or_default(),
+        DataKind::None | DataKind::Verdict | DataKind::Object => Vec::new(),
+    };
     let layout = Layout {
         has_boundaries: has(INTERVAL) && fields.len() == 1,
-        has_data_ranges: data_interval.is_some_and(|value| value.iter().any(|&b| b != 0)),
+        has_data_ranges,
         fields,
     };
     let read = elements::read(&layout, parts, decoder);
     Set {
         name: attributes.get(NAME).map(text_of).unwrap_or_default().into(),
-        key_fields: layout.fields,
+        key: layout.fields,
         data,
+        values,
         anonymous: has(ANONYMOUS),
         interval: has(INTERVAL),
         dynamic: has(DYNAMIC),
         unread: !known || !attributes.is_whole || !read.is_whole,
         elements: read.elements,
+        options: options(attributes, decoder),
     }
 }
 
-/// Field lengths as the set describes them; only concatenated ranges do.
-fn described(attributes: &Table<'_, 20>) -> Option<Vec<u32>> {
+/// How a set is kept.
+fn options(attributes: &Table<'_, 20>, decoder: Decoder<'_>) -> SetOptions {
+    const FLAGS: u16 = 3;
+    const POLICY: u16 = 8;
+    const DESC: u16 = 9;
+    const TIMEOUT: u16 = 11;
+    const SWEEP: u16 = 12;
+    const USERDATA: u16 = 13;
+    const EXPR: u16 = 17;
+    const EXPRESSIONS: u16 = 18;
+    const SAVES_MEMORY: u32 = 1;
+    const SIZE: u16 = 1;
+    /// libnftnl: `NFTNL_UDATA_SET_MERGE_ELEMENTS`, `NFTNL_UDATA_SET_COMMENT`.
+    const MERGES: u8 = 2;
+    const COMMENT: u8 = 7;
+    let flags = attributes.be32(FLAGS).unwrap_or_default();
+    let userdata = attributes.get(USERDATA).unwrap_or_default();
+    let merges = userdata::item(userdata, MERGES);
+    let desc = Table::<3>::of(attributes.get(DESC).unwrap_or_default());
+    let exprs = statement::stateful(decoder, attributes.get(EXPR), attributes.get(EXPRESSIONS));
+    SetOptions {
+        constant: flags & CONSTANT != 0,
+        expires: flags & TIMEOUTS != 0,
+        timeout: attributes.be64(TIMEOUT),
+        sweep: attributes.be32(SWEEP),
+        size: desc.be32(SIZE).filter(|&size| size != 0),
+        saves_memory: attributes.be32(POLICY) == Some(SAVES_MEMORY),
+        merges: merges.is_some_and(|value| value.iter().any(|&b| b != 0)),
+        exprs: exprs.unwrap_or_default(),
+        comment: userdata::item(userdata, COMMENT).map(|text| text_of(text).into()),
+    }
+}
+
+/// Fields whose lengths the set describes, as only concatenated ranges do.
+fn described(attributes: &Table<'_, 20>, key_type: u32) -> Option<Vec<Type>> {
     const DESC: u16 = 9;
     const CONCAT: u16 = 2;
     const LEN: u16 = 1;
+    const BITS: usize = 6;
     let concat = Table::<3>::of(attributes.get(DESC)?).get(CONCAT)?;
-    Attrs::of(concat)
+    let lens: Option<Vec<u32>> = Attrs::of(concat)
         .map(|field| Table::<2>::of(field.value).be32(LEN))
-        .collect()
-}
-
-/// Field lengths by the type that tools write: six bits for each field of a concatenation.
-///
-/// A type without a length of its own takes what the others leave, padding included, if it
-/// is the only such one.
-fn by_type(key_type: u32, key_len: u32) -> Option<Vec<u32>> {
-    const BITS: u32 = 6;
-    if key_type >> BITS == 0 {
-        return Some(vec![key_len]);
-    }
-    let types: Vec<u32> = (0..=u32::BITS / BITS)
-        .rev()
-        .map(|place| key_type >> (place * BITS) & 0x3f)
-        .skip_while(|&number| number == 0)
         .collect();
-    let lens: Vec<Option<u32>> = types.iter().map(|&number| type_len(number)).collect();
-    let taken: u32 = lens
-        .iter()
-        .flatten()
-        .map(|len| len.next_multiple_of(4))
-        .sum();
-    let left = key_len.checked_sub(taken)?;
-    let fits = match lens.iter().filter(|len| len.is_none()).count() {
-        0 => left == 0,
-        1 => left > 0,
-        _ => false,
-    };
-    fits.then(|| lens.into_iter().map(|len| len.unwrap_or(left)).collect())
-}
-
-/// Bytes of a value of one of nft's types (`enum datatypes`, nftables: include/datatype.h);
-/// absent for integers and texts, which can have any.
-fn type_len(number: u32) -> Option<u32> {
-    Some(match number {
-        // IPv6 address, conntrack label, interface name.
-        8 | 30 | 41 => 16,
-        // Date, cgroup.
-        43 | 46 => 8,
-        // Link-layer address of Ethernet.
-        9 => 6,
-        // IPv4 address, mark, interface index, realm, class, user, group, conntrack state and
-        // status, device group, address type, conntrack event, hour.
-        7 | 19 | 20 | 22..=26 | 28 | 35 | 38 | 40 | 44 => 4,
-        // Ethernet type, ARP operation, port, hardware type.
-        10 | 11 | 13 | 21 => 2,
-        // Family, protocol, ICMP type and code, flags, direction, packet type, DSCP, ….
-        2 | 12 | 14..=17 | 27 | 29 | 31..=34 | 36 | 37 | 39 | 42 | 45 => 1,
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_concatenated_type_has_six_bits_a_field() {
-        let addr_proto_port = (7 << 12) + (12 << 6) + 13;
-        assert_eq!(by_type(addr_proto_port, 12), Some(vec![4, 1, 2]));
-    }
-
-    #[test]
-    fn an_integer_takes_what_the_other_fields_leave() {
-        assert_eq!(by_type(7 << 6 | 4, 8), Some(vec![4, 4]));
-        assert_eq!(by_type(4 << 6 | 4, 8), None);
-    }
-
-    #[test]
-    fn a_plain_key_is_as_long_as_the_set_says() {
-        assert_eq!(by_type(7, 4), Some(vec![4]));
-        assert_eq!(by_type(4, 3), Some(vec![3]));
-    }
-
-    #[test]
-    fn a_type_that_contradicts_the_length_is_not_believed() {
-        assert_eq!(by_type((7 << 6) + 13, 12), None);
-    }
+    let lens = lens?;
+    let last = lens.len().checked_sub(1)?;
+    let types = lens.iter().enumerate().map(|(at, &len)| {
+        let place = u32::try_from((last - at) * BITS).unwrap_or(u32::MAX);
+        Type::of(key_type.checked_shr(place).unwrap_or_default() & 0x3f, len)
+    });
+    Some(types.collect())
 }

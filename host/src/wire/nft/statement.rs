@@ -3,6 +3,7 @@
 use net::Family;
 
 use super::expr::{Args, Decoder, gap};
+use super::log;
 use super::register::{optional, pair, required};
 use crate::TableFamily;
 use crate::nft::{Expr, Limit, Nat, NatKind, Register, Reject, SetOp, Verdict};
@@ -16,8 +17,10 @@ const NAT_FLAGS_IMPLIED: u32 = 1 | 2;
 pub(super) fn decode(decoder: Decoder<'_>, name: &[u8], args: &Args<'_>) -> Option<Expr> {
     match name {
         b"match" | b"target" => extension(decoder, name, args),
-        b"counter" | b"log" | b"last" | b"dup" => Some(pass(name)),
-        b"flow_offload" => Some(Expr::Pass("flow add".into())),
+        b"counter" | b"last" => Some(Expr::Pass(text(name))),
+        b"log" => Some(Expr::Pass(log::text(args).into())),
+        b"dup" => Some(pass(name)),
+        b"flow_offload" => Some(pass(b"flow add")),
         b"notrack" => Some(Expr::Notrack),
         b"nat" => nat(args),
         b"masq" => Some(Expr::Masquerade {
@@ -29,7 +32,7 @@ pub(super) fn decode(decoder: Decoder<'_>, name: &[u8], args: &Args<'_>) -> Opti
             flags: nat_flags(args, 3),
         }),
         b"reject" => reject(args),
-        b"limit" => limit(args),
+        b"limit" => Some(Expr::Limit(limit_of(args)?)),
         b"dynset" => dynset(decoder, args),
         b"queue" => queue(args),
         b"objref" => Some(object(args)),
@@ -41,8 +44,9 @@ fn text(name: &[u8]) -> Box<str> {
     String::from_utf8_lossy(name).into()
 }
 
+/// What no rule can see, but is not modelled as a whole.
 fn pass(name: &[u8]) -> Expr {
-    Expr::Pass(text(name))
+    Expr::Pass(format!("[{}]", text(name)).into())
 }
 
 /// What is not modelled, with the register it writes where the attribute is known.
@@ -118,14 +122,15 @@ fn reject(args: &Args<'_>) -> Option<Expr> {
     }))
 }
 
-fn limit(args: &Args<'_>) -> Option<Expr> {
-    Some(Expr::Limit(Limit {
+/// A limit, whether it is a statement or an object.
+pub(super) fn limit_of<const N: usize>(args: &Table<'_, N>) -> Option<Limit> {
+    Some(Limit {
         rate: args.be64(1)?,
         unit: args.be64(2)?,
         burst: args.be32(3).unwrap_or_default(),
         bytes: args.be32(4).unwrap_or_default() == 1,
         over: args.be32(5).unwrap_or_default() & 1 != 0,
-    }))
+    })
 }
 
 fn dynset(decoder: Decoder<'_>, args: &Args<'_>) -> Option<Expr> {
@@ -139,6 +144,7 @@ fn dynset(decoder: Decoder<'_>, args: &Args<'_>) -> Option<Expr> {
         },
         sreg_key: required(args, 4)?,
         sreg_data: optional(args, 5).ok()?,
+        timeout: args.be64(6).filter(|&timeout| timeout != 0),
         exprs: stateful(decoder, args.get(7), args.get(10))?,
     })
 }
@@ -159,19 +165,31 @@ pub(super) fn stateful(
 fn queue(args: &Args<'_>) -> Option<Expr> {
     const NUMBER_REGISTER: u16 = 4;
     const BYPASS: u16 = 1;
+    const FANOUT: u16 = 2;
     if args.has(NUMBER_REGISTER) {
         return Some(gap("queue", None));
     }
+    let num = args.be16(1)?;
+    let flags = args.be16(3).unwrap_or_default();
+    let more = args.be16(2).unwrap_or_default().saturating_sub(1);
     Some(Expr::Queue {
-        num: args.be16(1)?,
-        bypass: args.be16(3).unwrap_or_default() & BYPASS != 0,
+        num,
+        last: num.saturating_add(more),
+        bypass: flags & BYPASS != 0,
+        fanout: flags & FANOUT != 0,
     })
 }
 
 /// A named object; one that a map chooses ends the rule where the map has none.
 fn object(args: &Args<'_>) -> Expr {
     let name = match args.be32(1) {
-        Some(1) => return pass(b"counter"),
+        Some(1) => {
+            let name = args.text(2);
+            return name.map_or_else(
+                || pass(b"counter map"),
+                |name| Expr::Pass(format!("counter name \"{name}\"").into()),
+            );
+        }
         Some(3) => return pass(b"ct helper"),
         Some(7) => return pass(b"ct timeout"),
         Some(8) => return pass(b"secmark"),
@@ -236,7 +254,9 @@ mod tests {
         let args = [attr(1, &[0, 3]), attr(2, &[0, 1]), attr(3, &[0, 1])];
         let expr = Expr::Queue {
             num: 3,
+            last: 3,
             bypass: true,
+            fanout: false,
         };
         assert_eq!(decoded("queue", &args), Some(expr));
         let by_register = decoded("queue", &[number(4, 1)]);

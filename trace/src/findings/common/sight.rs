@@ -230,7 +230,7 @@ pub(crate) fn destination(outcome: &Outcome) -> Option<Endpoint> {
 
 /// Whether a rule is for one destination address, by itself or by the set it looks into.
 fn asks_for_addr(table: &Table, rule: &Rule) -> bool {
-    let has_addr = |set: &Set| set.key_fields.iter().any(|len| matches!(len, 4 | 16));
+    let has_addr = |set: &Set| set.key.iter().any(|of| matches!(of.len(), 4 | 16));
     match &rule.body {
         RuleBody::Xt(xt) => xt.matches.iter().any(|test| matches!(test, Match::Dst(_))),
         RuleBody::Nft(exprs) => exprs.iter().any(|expr| match expr {
