@@ -82,7 +82,8 @@ fn listing(items: &[Value]) -> String {
                     .places
                     .entry(text("name"))
                     .or_insert(parts.chains.len());
-                parts.chains.push((text("name"), chain_head(item)));
+                let head = format!("{}\n{}", handle(item), chain_head(item));
+                parts.chains.push((text("name"), head));
             }
             "rule" => {
                 if let Some(&place) = parts.places.get(&text("chain")) {
@@ -101,7 +102,7 @@ fn listing(items: &[Value]) -> String {
             text.push_str(&set);
         }
         for (name, rules) in parts.chains {
-            let _ = writeln!(text, "chain {name} {{\n{rules}}}");
+            let _ = writeln!(text, "chain {name} {{{rules}}}");
         }
         text.push_str("}\n");
     }
@@ -150,18 +151,35 @@ fn chain_head(item: &Value) -> String {
 }
 
 fn rule(item: &Value) -> String {
-    let exprs = item["expr"].as_array().into_iter().flatten();
-    let exprs: Vec<_> = exprs.filter_map(Value::as_object).collect();
-    let only_tests = exprs.iter().all(|of| of.contains_key("match"));
-    let mut words: Vec<String> = exprs.into_iter().map(statement).collect();
-    // nft leaves out what JSON has no form for: a jump into a chain in braces.
+    let exprs = || item["expr"].as_array().into_iter().flatten();
+    let only_tests = exprs().all(|of| !of["match"].is_null());
+    let mut words: Vec<String> = exprs().map(part).collect();
+    // Older versions leave out what JSON has no form for: a jump into a chain in braces.
     if only_tests {
         words.push("[what nft left out of its JSON]".to_owned());
     }
     if let Some(comment) = item["comment"].as_str() {
         words.push(format!("comment {}", quoted(comment)));
     }
-    words.join(" ")
+    words.join(" ") + &handle(item)
+}
+
+/// A statement, or the text that nft puts there for one that JSON has no form for, such as a
+/// jump into a chain in braces.
+fn part(value: &Value) -> String {
+    match value {
+        Value::Object(of) => statement(of),
+        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        other => format!("[{other}]"),
+    }
+}
+
+/// What `nft -a` writes behind a line.
+fn handle(item: &Value) -> String {
+    match item["handle"].as_u64() {
+        Some(handle) => format!(" # handle {handle}"),
+        None => String::new(),
+    }
 }
 
 /// One statement; what has no form here is a word that no listing has.
@@ -212,6 +230,7 @@ fn statement(of: &Map<String, Value>) -> String {
             let (set, elem) = (word(&value["set"]), element(&value["elem"]));
             format!("{op} {set} {{ {elem} {} }}", statements.join(" "))
         }
+        other if value.is_string() => format!("{other} name {}", quoted(&word(value))),
         other => format!("[{other}]"),
     }
 }
@@ -358,6 +377,8 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RuleBody;
+    use crate::nft::Expr;
 
     fn rule_of(expr: &str) -> String {
         let value: Value = serde_json::from_str(&format!("{{\"expr\": {expr}}}")).unwrap();
@@ -382,6 +403,35 @@ mod tests {
         let left_out = "[what nft left out of its JSON]";
         assert_eq!(rule_of(tests), format!("meta mark == 1 {left_out}"));
         assert_eq!(rule_of("[]"), left_out);
+    }
+
+    #[test]
+    fn what_json_has_no_form_for_is_a_gap_in_its_place() {
+        // As nft 1.0.6 prints `counter jump { accept }` and `quota name "q" drop`.
+        let text = r#"{"nftables": [{"table": {"family": "inet", "name": "t", "handle": 1}},
+            {"chain": {"family": "inet", "table": "t", "name": "a", "handle": 3}},
+            {"rule": {"family": "inet", "table": "t", "chain": "a", "handle": 5, "expr":
+                [{"counter": {"packets": 0, "bytes": 0}}, "jump {\n\t\t\taccept\n\t\t}"]}},
+            {"rule": {"family": "inet", "table": "t", "chain": "a", "handle": 7, "expr":
+                [{"quota": "q"}, {"drop": null}]}}]}"#;
+        let (tables, problems) = nft_json(Input {
+            name: "x",
+            text: text.as_bytes(),
+        });
+        assert_eq!(problems.len(), 2);
+        let chain = &tables[0].chains[0];
+        assert_eq!(chain.handle, Some(3));
+        let rules = chain.rules.iter().map(|rule| (rule.handle, &rule.body));
+        let unread = |text: &str| Expr::Unread(text.into());
+        let expected = [
+            vec![Expr::Pass("counter".into()), unread("jump { accept }")],
+            vec![unread("quota name \"q\" drop")],
+        ]
+        .map(RuleBody::Nft);
+        assert_eq!(
+            rules.collect::<Vec<_>>(),
+            [(Some(5), &expected[0]), (Some(7), &expected[1])]
+        );
     }
 
     #[test]
