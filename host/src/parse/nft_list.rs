@@ -13,6 +13,8 @@ mod statement;
 mod tokens;
 mod values;
 
+use std::collections::BTreeMap;
+
 use crate::{
     Base, Chain, ChainKind, Hook, Language, Policy, Rule, RuleBody, Table, TableFamily, nft,
 };
@@ -21,6 +23,16 @@ use crate::nft::ObjectBody;
 
 use super::problem::{Input, Problem, Problems};
 use tokens::{Cursor, Token, tokens, written};
+
+/// Handles by line.
+type Handles = BTreeMap<usize, u64>;
+
+/// A chain that is still to be read.
+struct Block<'t, 'a> {
+    name: String,
+    line: usize,
+    tokens: &'t [Token<'a>],
+}
 
 /// Reads the tables of a listing.
 pub fn nft_list(input: Input<'_>) -> (Vec<Table>, Vec<Problem>) {
@@ -31,6 +43,7 @@ pub fn nft_list(input: Input<'_>) -> (Vec<Table>, Vec<Problem>) {
         let what = "a brace is not closed: was the file cut?";
         problems.add(line, "", what);
     }
+    let handles = tokens::handles(&text);
     let mut cursor = Cursor::new(&tokens);
     let mut tables = Vec::new();
     loop {
@@ -39,7 +52,7 @@ pub fn nft_list(input: Input<'_>) -> (Vec<Table>, Vec<Problem>) {
             break;
         }
         let line = cursor.peek().map_or(0, |token| token.line);
-        if let Some(table) = table(&mut cursor, &mut problems) {
+        if let Some(table) = table(&mut cursor, &handles, &mut problems) {
             tables.push(table);
         } else {
             let statement = written(cursor.statement());
@@ -52,7 +65,12 @@ pub fn nft_list(input: Input<'_>) -> (Vec<Table>, Vec<Problem>) {
 }
 
 /// `table FAMILY NAME { … }`.
-fn table(cursor: &mut Cursor<'_, '_>, problems: &mut Problems<'_>) -> Option<Table> {
+fn table(
+    cursor: &mut Cursor<'_, '_>,
+    handles: &Handles,
+    problems: &mut Problems<'_>,
+) -> Option<Table> {
+    let line = cursor.peek().map_or(0, |token| token.line);
     if cursor.word() != "table" {
         return None;
     }
@@ -68,7 +86,7 @@ fn table(cursor: &mut Cursor<'_, '_>, problems: &mut Problems<'_>) -> Option<Tab
         family,
         name,
         language: Language::Nft,
-        handle: None,
+        handle: handles.get(&line).copied(),
         dormant: false,
         comment: None,
         chains: Vec::new(),
@@ -86,8 +104,8 @@ fn table(cursor: &mut Cursor<'_, '_>, problems: &mut Problems<'_>) -> Option<Tab
         }
         part(&mut inside, &mut table, &mut chains, problems);
     }
-    for (name, tokens) in chains {
-        let chain = chain(&name, tokens, &mut table, problems);
+    for block in chains {
+        let chain = chain(block, &mut table, handles, problems);
         table.chains.push(chain);
     }
     Some(table)
@@ -97,7 +115,7 @@ fn table(cursor: &mut Cursor<'_, '_>, problems: &mut Problems<'_>) -> Option<Tab
 fn part<'t, 'a>(
     cursor: &mut Cursor<'t, 'a>,
     table: &mut Table,
-    chains: &mut Vec<(String, &'t [Token<'a>])>,
+    chains: &mut Vec<Block<'t, 'a>>,
     problems: &mut Problems<'_>,
 ) {
     let line = cursor.peek().map_or(0, |token| token.line);
@@ -129,7 +147,11 @@ fn part<'t, 'a>(
     }
     let block = cursor.block();
     match object {
-        "chain" => chains.push((name, block)),
+        "chain" => chains.push(Block {
+            name,
+            line,
+            tokens: block,
+        }),
         "set" | "map" => {
             let set = sets::set(&name, block);
             let problem = match &set {
@@ -205,19 +227,19 @@ fn family(word: &str) -> Option<TableFamily> {
 }
 
 fn chain(
-    name: &str,
-    tokens: &[Token<'_>],
+    block: Block<'_, '_>,
     table: &mut Table,
+    handles: &Handles,
     problems: &mut Problems<'_>,
 ) -> Chain {
     let mut chain = Chain {
-        name: name.to_owned(),
+        name: block.name,
         base: None,
-        handle: None,
+        handle: handles.get(&block.line).copied(),
         comment: None,
         rules: Vec::new(),
     };
-    let mut cursor = Cursor::new(tokens);
+    let mut cursor = Cursor::new(block.tokens);
     loop {
         cursor.skip_lines();
         if cursor.is_done() {
@@ -255,7 +277,10 @@ fn chain(
                 }
                 chain.rules.push(Rule {
                     body: RuleBody::Nft(read.exprs),
-                    handle: None,
+                    // Behind the last line of the rule.
+                    handle: statement
+                        .last()
+                        .and_then(|token| handles.get(&token.line).copied()),
                     comment: read.comment,
                     text: Some(written(statement).into()),
                 });
@@ -408,6 +433,42 @@ mod tests {
                 Expr::Verdict(Verdict::Drop)
             ]
         ));
+    }
+
+    #[test]
+    fn handles_tell_what_was_made_first() {
+        let text = "table inet t { # handle 7\n\tchain a { # handle 2\n\t\taccept comment \
+                    \"# handle 9\" # handle 4\n\t\ttcp dport { 1,\n\t\t\t2 } drop # handle 5\n\t}\n}\n";
+        let table = &read(text).0[0];
+        let chain = &table.chains[0];
+        assert_eq!((table.handle, chain.handle), (Some(7), Some(2)));
+        let handles: Vec<_> = chain.rules.iter().map(|rule| rule.handle).collect();
+        assert_eq!(handles, [Some(4), Some(5)]);
+    }
+
+    #[test]
+    fn a_group_without_a_number_is_a_gap_but_the_default_one_is_0() {
+        assert!(matches!(
+            &rule("iifgroup default drop")[1],
+            Expr::Cmp { data, .. } if **data == [0; 4]
+        ));
+        let text = "table inet t {\n chain c {\n  iifgroup \"dmz\" drop\n }\n}\n";
+        assert_eq!(read(text).1.len(), 1);
+    }
+
+    #[test]
+    fn bits_of_a_header_are_held_against_shifted_constants() {
+        let data = |text: &str| match rule(text).into_iter().rev().nth(1) {
+            Some(Expr::Cmp { data, .. }) => data.to_vec(),
+            other => panic!("{other:?}"),
+        };
+        // What `nft --debug=netlink` has of the same rules.
+        assert_eq!(data("ip dscp af11 accept"), [0x28]);
+        assert_eq!(data("ip6 dscp cs1 accept"), [0x02, 0x00]);
+        assert_eq!(data("ip version 4 accept"), [0x40]);
+        let priority = rule("meta priority set 1:2");
+        let value: Box<[u8]> = 0x0001_0002_u32.to_ne_bytes().into();
+        assert!(matches!(&priority[0], Expr::Immediate { data, .. } if *data == value));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The words of a listing, with the line each stands in.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A word, a string without its quotes, or a sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         });
     }
     tokens
+}
+
+/// The handles that `nft -a` writes behind what stands in a line, by the line.
+pub(super) fn handles(text: &str) -> BTreeMap<usize, u64> {
+    let handle = |(at, line): (usize, &str)| {
+        // In a comment a quote would follow.
+        let (_, number) = line.rsplit_once("# handle ")?;
+        Some((at + 1, number.trim_end().parse().ok()?))
+    };
+    text.lines().enumerate().filter_map(handle).collect()
 }
 
 /// The line of the last token, where braces are open at the end.
