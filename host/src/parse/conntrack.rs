@@ -10,6 +10,8 @@ const SEEN_REPLY: u32 = 2;
 const ASSURED: u32 = 4;
 const SNAT: u32 = 0x10;
 const DNAT: u32 = 0x20;
+const OFFLOAD: u32 = 0x4000;
+const HW_OFFLOAD: u32 = 0x8000;
 
 /// Reads connections that have ports; others are passed by.
 pub fn conntrack(input: Input<'_>) -> (Vec<Connection>, Vec<Problem>) {
@@ -67,7 +69,9 @@ fn connection(proto: Proto, words: &[&str]) -> Option<Connection> {
     };
     let (original, reply) = (tuple(0)?, tuple(1)?);
     let bit = |is: bool, bit: u32| if is { bit } else { 0 };
-    let status = bit(!words.contains(&"[UNREPLIED]"), SEEN_REPLY)
+    let status = bit(words.contains(&"[OFFLOAD]"), OFFLOAD)
+        | bit(words.contains(&"[HW_OFFLOAD]"), OFFLOAD | HW_OFFLOAD)
+        | bit(!words.contains(&"[UNREPLIED]"), SEEN_REPLY)
         | bit(words.contains(&"[ASSURED]"), ASSURED)
         | bit(
             (reply.dst, reply.dport) != (original.src, original.sport),
@@ -84,7 +88,8 @@ fn connection(proto: Proto, words: &[&str]) -> Option<Connection> {
         reply,
         status,
         mark: number("mark")?,
-        zone: u16::try_from(number("zone")?).ok()?,
+        // A zone of one direction alone tells connections apart by what the client sent.
+        zone: u16::try_from(number("zone")?.max(number("zone-orig")?)).ok()?,
     })
 }
 
@@ -125,6 +130,22 @@ mod tests {
         let (found, problems) = read(text);
         assert_eq!(problems, []);
         assert_eq!((found.len(), found[0].status, found[0].zone), (1, 0, 3));
+    }
+
+    #[test]
+    fn zones_of_one_direction_and_offloaded_connections_are_read() {
+        let text = "tcp      6 99 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 \
+                    zone-orig=3 [UNREPLIED] src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 mark=0 use=1\n\
+                    tcp      6 99 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=1 dport=3 \
+                    src=10.0.0.2 dst=10.0.0.1 sport=3 dport=1 zone-reply=4 mark=0 use=1\n\
+                    udp      17 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=4 src=10.0.0.2 \
+                    dst=10.0.0.1 sport=4 dport=1 [OFFLOAD] mark=0 zone=5 use=1\n";
+        let (found, problems) = read(text);
+        assert_eq!(problems, []);
+        let zones: Vec<_> = found.iter().map(|found| found.zone).collect();
+        assert_eq!(zones, [3, 0, 5]);
+        assert_eq!(found[0].status, 0);
+        assert_eq!(found[2].status, SEEN_REPLY | OFFLOAD);
     }
 
     #[test]

@@ -39,7 +39,11 @@ fn connection(attributes: &Table<'_, 19>) -> Option<Connection> {
     const STATUS: u16 = 3;
     const MARK: u16 = 8;
     const ZONE: u16 = 18;
-    let (proto, original) = tuple(attributes.get(ORIGINAL)?)?;
+    const TUPLE_ZONE: u16 = 3;
+    let original = attributes.get(ORIGINAL)?;
+    // A zone of both directions, or of the original one alone.
+    let of_original = Table::<4>::of(original).be16(TUPLE_ZONE);
+    let (proto, original) = tuple(original)?;
     let (_, reply) = tuple(attributes.get(REPLY)?)?;
     Some(Connection {
         proto,
@@ -47,7 +51,7 @@ fn connection(attributes: &Table<'_, 19>) -> Option<Connection> {
         reply,
         status: attributes.be32(STATUS)?,
         mark: attributes.be32(MARK).unwrap_or_default(),
-        zone: attributes.be16(ZONE).unwrap_or_default(),
+        zone: attributes.be16(ZONE).or(of_original).unwrap_or_default(),
     })
 }
 
