@@ -1,5 +1,7 @@
 //! `ipset save`: sets and their entries, a line each.
 
+mod icmp;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -109,7 +111,8 @@ fn member(field: IpSetField, text: &str, family: Family) -> Option<IpSetMember> 
         IpSetField::Port => {
             let (proto, port) = text.split_once(':').unwrap_or(("tcp", text));
             let proto: Proto = proto.parse().ok()?;
-            IpSetMember::Port(proto, port.parse().ok()?)
+            let port = port.parse().ok().or_else(|| icmp::number(proto, port))?;
+            IpSetMember::Port(proto, port)
         }
         IpSetField::BarePort => IpSetMember::BarePort(text.parse().ok()?),
         IpSetField::Mac => IpSetMember::Mac(mac(text)?),
@@ -176,6 +179,17 @@ mod tests {
         let (sets, problems) = read(text);
         assert_eq!(problems, []);
         assert!(!sets[0].entries[0].nomatch);
+    }
+
+    #[test]
+    fn icmp_has_a_type_and_a_code_in_place_of_a_port() {
+        let text = "create a hash:ip,port family inet6\nadd a fd00::1,ipv6-icmp:echo-request\n\
+                    add a fd00::1,ipv6-icmp:130/2\n";
+        let (sets, problems) = read(text);
+        assert_eq!(problems, []);
+        let ports = sets[0].entries.iter().map(|entry| entry.members[1].clone());
+        let expected = [128 << 8, 130 << 8 | 2].map(|port| IpSetMember::Port(Proto::ICMP6, port));
+        assert_eq!(ports.collect::<Vec<_>>(), expected);
     }
 
     #[test]
