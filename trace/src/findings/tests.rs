@@ -206,13 +206,16 @@ impl Names for World {
     }
 }
 
+fn one(bytes: &[u8]) -> KeyRange {
+    KeyRange {
+        first: bytes.into(),
+        last: bytes.into(),
+    }
+}
+
 /// Part of the table of kube-proxy's nftables mode: what it does to TCP packets to a NodePort
 /// of `default/nginx:http` that it has no endpoint for.
 fn kube_proxy_table(port: u16, verdict: Verdict) -> Table {
-    let one = |bytes: &[u8]| KeyRange {
-        first: bytes.into(),
-        last: bytes.into(),
-    };
     let map = Set {
         name: "no-endpoint-nodeports".to_owned(),
         key: vec![Type::Proto, Type::Port],
