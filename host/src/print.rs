@@ -5,11 +5,14 @@
 
 mod line;
 mod nft;
+mod save;
 mod targets;
 mod xt;
 
 #[cfg(test)]
 mod tests;
+
+pub use save::iptables_save;
 
 use crate::{Link, Rule, RuleBody, Table};
 

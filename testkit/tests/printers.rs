@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use host::nft::Set;
-use host::{Host, Language, RuleBody, Table, nft::Expr, print};
+use host::{Host, Language, RuleBody, Table, TableFamily, nft::Expr, print};
 use testkit::truth::generate;
 use testkit::truth::spec::{HostSpec, Tool};
 use testkit::world::{Place, World, run};
@@ -107,6 +107,64 @@ fn nft_takes_what_is_printed_and_lists_it_the_same() {
         rules += text.lines().count();
     }
     assert!(rules > 1000, "{rules} lines");
+}
+
+/// What `iptables-save` of a family prints, without its comments and the names of chains: of
+/// tables that nobody used there is no more. Tables come in the order in which they were made.
+fn legacy_listing(tool: Tool) -> String {
+    let saved = run(&tool.save()[..1], "").unwrap();
+    // Two names of one target.
+    let saved = saved.replace("-j CT --notrack", "-j NOTRACK");
+    let lines = saved.lines().filter(|line| !line.starts_with(['#', ':']));
+    // What a rule logs is not in the model.
+    let text: String = lines
+        .map(|line| line.trim_end_matches(" --log-prefix truth"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut tables: Vec<&str> = text.split_inclusive("COMMIT\n").collect();
+    tables.sort_unstable();
+    tables.concat()
+}
+
+fn legacy(host: &Host, tool: Tool) -> Vec<Table> {
+    let is_of = |table: &&Table| {
+        table.language == Language::Legacy && (table.family == TableFamily::Ip6) == tool.is_v6()
+    };
+    host.ruleset
+        .tables
+        .iter()
+        .filter(is_of)
+        .map(comparable)
+        .collect()
+}
+
+#[test]
+fn iptables_legacy_takes_what_is_printed_and_lists_it_the_same() {
+    let tools = [Tool::Legacy4, Tool::Legacy6];
+    let mut rules = 0;
+    for seed in 0..HOSTS {
+        let spec = generate::host(seed + 1900, 0);
+        let world = world(&spec, |tool| tools.contains(&tool));
+        let host = read();
+        let listed = tools.map(legacy_listing);
+        drop(world);
+        let _copy = self::world(&spec, |_| false);
+        for (tool, listed) in tools.into_iter().zip(listed) {
+            let before = legacy(&host, tool);
+            let text = print::iptables_save(&before.iter().collect::<Vec<_>>());
+            if let Err(error) = run(tool.restore(), &text) {
+                panic!("seed {}: {error}\n{text}", spec.seed);
+            }
+            same_lines(&legacy_listing(tool), &listed, spec.seed);
+            assert!(
+                legacy(&read(), tool) == before,
+                "seed {}\n{text}",
+                spec.seed
+            );
+            rules += text.lines().filter(|line| line.starts_with("-A")).count();
+        }
+    }
+    assert!(rules > 300, "{rules} rules");
 }
 
 #[test]
