@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use host::parse::{self, Input};
 use host::xt::{
     AddrTypes, ConntrackMatch, CtMarkMode, IfaceName, IpRange, LimitMatch, MaskedAddr, Match,
-    Multiport, NatRange, Not, Owner, PortRange, PortSide, Recent, RecentAction, RejectWith,
-    RpFilter, Rule, SetMatch, Statistic, Target, TcpFlags, TransportMatch,
+    Multiport, NatRange, Not, Owner, Policy, PortRange, PortSide, Recent, RecentAction, RejectWith,
+    RpFilter, Rule, SetMatch, SocketMatch, Statistic, Target, TcpFlags, TransportMatch,
 };
 use host::{RuleBody, Table, print};
 use net::{Family, Proto, addr_bits, addr_of};
@@ -261,7 +261,7 @@ fn set() -> impl Strategy<Value = Match> {
 }
 
 fn gap() -> impl Strategy<Value = Match> {
-    let names = vec!["hashlimit", "policy", "socket", "policy", "string"];
+    let names = vec!["hashlimit", "string", "time", "u32"];
     let options = vec![
         "",
         "--pol none",
@@ -301,6 +301,16 @@ fn small_match() -> impl Strategy<Value = Match> {
                 gid,
             })),
         not(0..3_u32).prop_map(Match::PktType),
+        any::<(bool, bool, bool)>().prop_map(|(transparent, no_wildcard, restore_mark)| {
+            Match::Socket(SocketMatch {
+                transparent,
+                no_wildcard,
+                restore_mark,
+            })
+        }),
+        any::<(bool, bool)>()
+            .prop_map(|(outgoing, ipsec)| Match::Policy(Policy { outgoing, ipsec })),
+        not(Just(())).prop_map(Match::Ipvs),
         any::<(bool, bool, bool)>().prop_map(|(loose, valid_mark, invert)| {
             Match::RpFilter(RpFilter {
                 loose,
@@ -373,6 +383,18 @@ fn nat(family: Family) -> impl Strategy<Value = Box<NatRange>> {
         })
 }
 
+/// A range that is a network.
+fn network(family: Family) -> impl Strategy<Value = Box<NatRange>> {
+    (addr(family), 0..=family.bits()).prop_map(move |(addr, len)| {
+        let network = net::Prefix::containing(addr, len);
+        let ends = [network.first(), network.last()].map(|bits| net::addr_of(family, bits));
+        Box::new(NatRange {
+            addrs: Some((ends[0], ends[1])),
+            ..NatRange::default()
+        })
+    })
+}
+
 fn target(family: Family) -> BoxedStrategy<Target> {
     let ports_only = |mut range: Box<NatRange>| {
         range.addrs = None;
@@ -421,6 +443,7 @@ fn target(family: Family) -> BoxedStrategy<Target> {
         1 => reject.prop_map(Target::Reject),
         1 => nat(family).prop_map(Target::Dnat),
         1 => nat(family).prop_map(Target::Snat),
+        1 => network(family).prop_map(Target::Netmap),
         1 => nat(family).prop_map(move |range| Target::Masquerade(ports_only(range))),
         1 => nat(family).prop_map(move |range| Target::Redirect(ports_only(range))),
         1 => (any::<u32>(), any::<u32>()).prop_map(|(value, mask)| Target::Mark { value, mask }),

@@ -266,8 +266,9 @@ impl Machine<'_> {
                 return true;
             };
             let mut register = sreg;
-            fields.iter().zip(&set.key_fields).all(|(range, len)| {
-                let value = self.get(register, *len as usize);
+            fields.iter().zip(&set.key).all(|(range, of)| {
+                let len = of.len();
+                let value = self.get(register, len as usize);
                 register += u8::try_from(len.div_ceil(4)).expect("a key is short");
                 (&*range.first..=&*range.last).contains(&value)
             })

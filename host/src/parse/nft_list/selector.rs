@@ -4,7 +4,7 @@ use net::{Family, Proto};
 
 use crate::nft::{
     Bits, CtKey, Expr, FibFlags, FibResult, Header, MetaKey, NumgenKind, OTHER_META, PayloadBase,
-    Register, Type, header,
+    Register, SocketKey, Type, header,
 };
 
 use super::tokens::Cursor;
@@ -30,6 +30,9 @@ pub(super) enum Load {
     Ct(CtKey, Option<bool>),
     Fib(FibResult, FibFlags),
     Numgen(NumgenKind, u32, u32),
+    Socket(SocketKey),
+    /// What is not modelled, by the kernel's name.
+    Gap(&'static str),
 }
 
 /// The protocols that a header is of.
@@ -63,6 +66,11 @@ impl Load {
                 modulus,
                 offset,
             },
+            Self::Socket(key) => Expr::Socket { dreg, key },
+            Self::Gap(name) => Expr::Gap {
+                name: name.into(),
+                dreg: Some(dreg),
+            },
         }
     }
 }
@@ -87,6 +95,13 @@ fn read(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
         "ct" => conntrack(cursor),
         "fib" => fib(cursor),
         "numgen" => numgen(cursor),
+        "socket" => socket(cursor),
+        "jhash" | "symhash" => hash(cursor),
+        "exthdr" => {
+            cursor.take()?;
+            Some(plain(Load::Gap("exthdr"), Type::Presence))
+        }
+        "tcp" if cursor.skip("option") => tcp_option(cursor),
         "meta" => {
             let key = cursor.take()?;
             let (key, kind) = meta_key(&key.text, cursor)?;
@@ -253,6 +268,38 @@ fn fib(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
 }
 
 /// `numgen random mod 2 [offset 1]`.
+fn socket(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
+    let (key, kind) = match &*cursor.take()?.text {
+        "transparent" => (SocketKey::Transparent, Type::Number(1)),
+        "mark" => (SocketKey::Mark, Type::Mark),
+        "wildcard" => (SocketKey::Wildcard, Type::Number(1)),
+        _ => return None,
+    };
+    Some(plain(Load::Socket(key), kind))
+}
+
+/// `jhash FIELDS mod N [seed S] [offset O]`, `symhash mod N [offset O]`.
+fn hash(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
+    while &*cursor.take()?.text != "mod" {}
+    cursor.take()?;
+    while cursor.skip("seed") || cursor.skip("offset") {
+        cursor.take()?;
+    }
+    Some(plain(Load::Gap("hash"), Type::HostNumber(4)))
+}
+
+/// `tcp option NAME` that is there or not, or a field of it.
+fn tcp_option(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
+    cursor.take()?;
+    let kind = if matches!(cursor.word(), "exists" | "missing") {
+        Type::Presence
+    } else {
+        cursor.take()?;
+        Type::Number(2)
+    };
+    Some(plain(Load::Gap("exthdr"), kind))
+}
+
 fn numgen(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     let kind = match cursor.word() {
         "random" => NumgenKind::Random,

@@ -39,6 +39,8 @@ fn read(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> 
             let limit = limit(cursor)?;
             compiler.push(Expr::Limit(limit));
         }
+        "quota" => quota(compiler, cursor)?,
+        "ct" if cursor.word_after(1) == "count" => count(compiler, cursor)?,
         "reject" => reject(compiler, cursor)?,
         "notrack" => {
             cursor.take()?;
@@ -155,6 +157,38 @@ pub(super) fn limit(cursor: &mut Cursor<'_, '_>) -> Option<Limit> {
         bytes,
         over,
     })
+}
+
+/// `quota [over] N UNIT [used N UNIT]`, of which only that it is one is kept.
+fn quota(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
+    cursor.take()?;
+    if cursor.word() == "name" {
+        return None;
+    }
+    let _ = cursor.skip("over") || cursor.skip("until");
+    let _ = sized(&cursor.take()?.text, &cursor.take()?.text)?;
+    if cursor.skip("used") {
+        let _ = sized(&cursor.take()?.text, &cursor.take()?.text)?;
+    }
+    compiler.push(not_modelled("quota"));
+    Some(())
+}
+
+/// `ct count [over] N`, of which only that it is one is kept.
+fn count(compiler: &mut Compiler<'_>, cursor: &mut Cursor<'_, '_>) -> Option<()> {
+    cursor.take()?;
+    cursor.take()?;
+    let _ = cursor.skip("over");
+    let _: u32 = cursor.take()?.text.parse().ok()?;
+    compiler.push(not_modelled("connlimit"));
+    Some(())
+}
+
+fn not_modelled(name: &str) -> Expr {
+    Expr::Gap {
+        name: name.into(),
+        dreg: None,
+    }
 }
 
 /// `10 mbytes`, `5 packets`.

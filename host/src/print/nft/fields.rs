@@ -4,7 +4,7 @@ use net::{Family, Proto};
 
 use crate::nft::{
     Bits, CtKey, FibFlags, FibResult, HEADERS, Header, HeaderField, MetaKey, NumgenKind,
-    OTHER_META, PayloadBase, Type,
+    OTHER_META, PayloadBase, SocketKey, Type,
 };
 
 use super::known::{Known, Test};
@@ -252,6 +252,16 @@ pub(super) fn numgen(kind: NumgenKind, modulus: u32, offset: u32) -> Field {
         format!("numgen {kind} mod {modulus}{offset}"),
         Type::HostNumber(4),
     )
+}
+
+pub(super) fn socket(key: SocketKey) -> Field {
+    let (name, of) = match key {
+        SocketKey::Transparent => ("socket transparent", Type::Number(1)),
+        SocketKey::Mark => ("socket mark", Type::Mark),
+        SocketKey::Wildcard => ("socket wildcard", Type::Number(1)),
+        SocketKey::Cgroup => ("[socket cgroupv2]", Type::HostNumber(8)),
+    };
+    Field::plain(name.to_owned(), of)
 }
 
 /// What a test of a field tells of the packet's protocols.

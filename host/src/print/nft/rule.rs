@@ -113,6 +113,7 @@ impl<'a> Statements<'a> {
             | Expr::Meta { .. }
             | Expr::Ct { .. }
             | Expr::Fib { .. }
+            | Expr::Socket { .. }
             | Expr::Numgen { .. }
             | Expr::Immediate { .. }
             | Expr::Bitwise { .. }
@@ -150,6 +151,7 @@ impl<'a> Statements<'a> {
                 modulus,
                 offset,
             } => self.put(*dreg, fields::numgen(*kind, *modulus, *offset)),
+            Expr::Socket { dreg, key } => self.put(*dreg, fields::socket(*key)),
             Expr::Immediate { dreg, data } => self.registers.put(*dreg, Value::constant(data)),
             Expr::Bitwise {
                 sreg,
