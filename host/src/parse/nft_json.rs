@@ -204,6 +204,10 @@ fn statement(of: &Map<String, Value>) -> String {
         },
         "limit" if value.is_string() => format!("limit name {}", quoted(&word(value))),
         "limit" => limit(value),
+        "quota" if value.is_object() => {
+            format!("quota {} {}", value["val"], word(&value["val_unit"]))
+        }
+        "ct count" => format!("ct count {}", value["val"]),
         "reject" => match (value["type"].as_str(), value["expr"].as_str()) {
             (Some(kind), Some(code)) => format!("reject with {kind} {code}"),
             (Some(kind), None) => format!("reject with {kind}"),
@@ -312,6 +316,10 @@ fn expr(value: &Value) -> String {
                 value["mod"]
             )
         }
+        "socket" => format!("socket {}", text("key")),
+        "jhash" | "symhash" => format!("{kind} mod {}", value["mod"]),
+        "tcp option" => format!("tcp option {} {}", text("name"), text("field")),
+        "exthdr" => format!("exthdr {} {}", text("name"), text("field")),
         "concat" => list(value, " . "),
         "prefix" => format!("{}/{}", word(&value["addr"]), value["len"]),
         "range" => list(value, "-"),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::coverage::Coverage;
+use super::spec::{HostSpec, Part};
 
 /// What a word does in a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +188,32 @@ pub const VOCABULARY: &[(&str, Class)] = &[
     ("xt udp dport", Class::Tests),
     ("xt udp sport", Class::Tests),
 ];
+
+/// Words of rules that no printer can write: what they ask is not kept.
+const UNPRINTED: [&str; 10] = [
+    "nft ct count",
+    "nft jhash",
+    "nft quota",
+    "nft symhash",
+    "nft tcp option",
+    "xt connlimit",
+    "xt hashlimit",
+    "xt length",
+    "xt quota",
+    "xt ttl",
+];
+
+/// A host without the rules that no printer can write.
+pub fn printable(mut spec: HostSpec) -> HostSpec {
+    let tables = spec.loads.iter_mut().flat_map(|load| &mut load.tables);
+    for chain in tables.flat_map(|table| &mut table.chains) {
+        let is_printed = |part: &Part| !UNPRINTED.contains(&part.kind);
+        chain
+            .rules
+            .retain(|rule| rule.tests.iter().chain([&rule.action]).all(is_printed));
+    }
+    spec
+}
 
 /// Words that did not do what they must.
 pub fn idle(coverage: &Coverage) -> Vec<&'static str> {
