@@ -6,6 +6,7 @@
 
 pub mod dump;
 pub mod nft;
+pub mod nftrace;
 pub mod parse;
 pub mod print;
 pub mod wire;

@@ -11,8 +11,11 @@ mod ipset;
 mod legacy;
 mod missing;
 mod nft;
+mod nftrace;
 mod route;
 mod xt;
+
+pub use nftrace::reports;
 
 use crate::dump::{Dump, section};
 use crate::{Host, Ruleset, Sysctls};

@@ -22,8 +22,10 @@ use crate::xt::Match;
 use crate::{Gap, GapKind, Language, Rule, RuleBody, Table, TableFamily};
 use expr::Decoder;
 
+pub(super) use statement::verdict;
+
 /// `struct nfgenmsg`, which stands before the attributes of every message.
-const GENERIC: usize = 4;
+pub(super) const GENERIC: usize = 4;
 
 /// The table's name, in every message but that of a table itself too.
 const TABLE: u16 = 1;
@@ -57,7 +59,7 @@ pub(super) fn generation(bytes: &[u8]) -> Option<u32> {
 }
 
 /// `NFPROTO_*` of a message, as a table's family.
-fn family_of(number: u8) -> Option<TableFamily> {
+pub(super) fn family_of(number: u8) -> Option<TableFamily> {
     Some(match number {
         1 => TableFamily::Inet,
         2 => TableFamily::Ip,

@@ -76,7 +76,7 @@ fn written(expr: &Expr) -> Option<Register> {
 }
 
 /// A verdict from its code and chain.
-pub(super) fn verdict(data: &[u8]) -> Option<Verdict> {
+pub(in crate::wire) fn verdict(data: &[u8]) -> Option<Verdict> {
     const CHAIN: u16 = 2;
     let parts = Table::<3>::of(data);
     Some(match parts.be32(1)?.cast_signed() {
