@@ -3,7 +3,9 @@
 //! Kernel: a packet with `nftrace` set makes every rule that it meets to its last expression
 //! report itself, and every base chain whose policy it falls to (nf_tables_trace.c).
 
-use net::{Endpoint, Proto};
+use std::fmt;
+
+use net::{Endpoint, Family, Proto};
 
 use crate::nft::Verdict;
 use crate::{Hook, TableFamily};
@@ -24,6 +26,35 @@ pub struct Wanted {
     pub sport: Option<u16>,
     /// The interface they come in on, if that matters.
     pub iif: Option<String>,
+}
+
+impl fmt::Display for Wanted {
+    /// The rule that picks them out, as nft lists it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.iif {
+            Some(name) => write!(f, "iifname \"{name}\" ")?,
+            // What loops back was made here.
+            None if self.hook == Hook::Prerouting => write!(f, "iif != \"lo\" ")?,
+            None => {}
+        }
+        let ip = match Family::of(self.to.addr) {
+            Family::V4 => "ip",
+            Family::V6 => "ip6",
+        };
+        if let Some(from) = self.from {
+            write!(f, "{ip} saddr {from} ")?;
+        }
+        let proto = self.proto;
+        write!(f, "{ip} daddr {} ", self.to.addr)?;
+        if let Some(port) = self.sport {
+            write!(f, "{proto} sport {port} ")?;
+        }
+        write!(f, "{proto} dport {} ", self.to.port)?;
+        if proto == Proto::TCP {
+            f.write_str("tcp flags syn / fin,syn,rst,ack ")?;
+        }
+        f.write_str("meta nftrace set 1")
+    }
 }
 
 /// One thing that the kernel reports of a packet.

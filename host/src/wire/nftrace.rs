@@ -11,8 +11,8 @@ use super::nft::{GENERIC, family_of, verdict};
 use crate::nft::Verdict;
 use crate::nftrace::{At, Headers, Report};
 
-/// `NFT_MSG_TRACE` of nf_tables.
-const TRACE: u16 = (10 << 8) | 17;
+/// `NFT_MSG_TRACE` (17) of nf_tables (10).
+const TRACE: u16 = 0x0a11;
 const TABLE: u16 = 1;
 const CHAIN: u16 = 2;
 const RULE: u16 = 3;
@@ -71,9 +71,10 @@ fn named(policy: u32) -> Option<Verdict> {
 
 /// A rule's verdict; above a drop's code may stand the error that its sender is told.
 fn said(bytes: &[u8]) -> Option<Verdict> {
-    let code = Table::<3>::of(bytes).be32(1)?.cast_signed();
+    const DROP: u8 = 0;
+    let [high, .., low] = Table::<3>::of(bytes).be32(1)?.to_be_bytes();
     match verdict(bytes) {
-        None if code > 0 && code & 0xff == 0 => Some(Verdict::Drop),
+        None if high < 0x80 && low == DROP => Some(Verdict::Drop),
         verdict => verdict,
     }
 }
