@@ -122,6 +122,7 @@ impl Eval<'_> {
                     && theirs.branch != choice.branch
                     && same_trail(theirs.before.as_ref(), choice.before.as_ref())
             }) && other.is_like(&states[at])
+                && (!self.every_way || same_trail(other.trail.as_ref(), states[at].trail.as_ref()))
         };
         let behind = (at + 1..states.len()).filter(|&i| is_sibling(&states[i]));
         let found: Vec<usize> = behind.collect();

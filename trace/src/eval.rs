@@ -49,6 +49,8 @@ pub(crate) struct Eval<'h> {
     pub(crate) forks: Vec<Fork>,
     /// What was taken for granted.
     pub(crate) assumed: Vec<String>,
+    /// Ways that end alike are kept apart where their steps differ.
+    pub(crate) every_way: bool,
     chains: HashMap<(Family, usize, usize), Rc<Chain>>,
     lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
     names: HashMap<usize, HashMap<&'h str, usize>>,
@@ -73,6 +75,7 @@ impl<'h> Eval<'h> {
             table: None,
             forks: Vec::new(),
             assumed: Vec::new(),
+            every_way: false,
             chains: HashMap::new(),
             lookups: HashMap::new(),
             names: HashMap::new(),

@@ -108,7 +108,7 @@ impl<'h> Tracer<'h> {
 
 /// One kind of source, on one link.
 #[derive(Debug, Clone)]
-struct Source {
+pub(crate) struct Source {
     from: From,
     /// The link; `None` for this host.
     iif: Option<u32>,
@@ -137,7 +137,7 @@ impl Eval<'_> {
     }
 
     /// The sources that the question asks about.
-    fn sources(&mut self) -> Result<Vec<Source>, AskError> {
+    pub(crate) fn sources(&mut self) -> Result<Vec<Source>, AskError> {
         let question = self.question.clone();
         let iif = match &question.iif {
             None => None,
@@ -339,7 +339,8 @@ impl Eval<'_> {
         }
     }
 
-    fn follow(&mut self, source: &Source) -> Vec<End> {
+    /// The ends of connections from a source.
+    pub(crate) fn follow(&mut self, source: &Source) -> Vec<End> {
         let Some(iif) = source.iif else {
             return self.follow_local(source);
         };

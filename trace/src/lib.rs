@@ -9,6 +9,7 @@ mod addr_type;
 mod answer;
 mod assume;
 mod base;
+mod beside;
 mod bind;
 mod chain;
 mod deliver;
@@ -46,6 +47,7 @@ pub use answer::{
     Answer, Cause, Client, Did, From, Outcome, Region, RuleRef, Server, Stage, Step, Verdict,
 };
 pub use assume::{Assumption, complete};
+pub use beside::{Beside, Parted, Taken, Way, beside, ways};
 pub use diff::{Change, Side, diff};
 pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
