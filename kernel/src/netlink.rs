@@ -6,15 +6,18 @@
 mod message;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::retry_on_intr;
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
+use rustix::net::{
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt,
+};
 
+use crate::ready::is_ready;
 use crate::sys::{NetlinkOption, set_netlink_option};
 
 pub(crate) use message::{Attributes, Message, Messages, Request, u32_at};
@@ -24,6 +27,8 @@ pub(crate) use message::{Attributes, Message, Messages, Request, u32_at};
 const RECEIVE: usize = 64 * 1024;
 /// Kernel: `RTMGRP_LINK` (include/uapi/linux/rtnetlink.h).
 const LINK_GROUP: u32 = 1;
+/// Kernel: `NFNLGRP_NFTRACE`, the ninth (include/uapi/linux/netfilter/nfnetlink.h).
+const TRACE_GROUP: u32 = 1 << 8;
 
 /// A netlink socket, in the network namespace of the thread that opened it.
 #[derive(Debug)]
@@ -77,17 +82,38 @@ impl Netlink {
         Ok(socket)
     }
 
+    /// A socket that is told of packets that nftables traces, with room for so many bytes.
+    pub(crate) fn watch_traces(room: usize) -> io::Result<Self> {
+        let socket = Self::open(NETFILTER)?;
+        // Without the privilege for the second, what the first gives has to do.
+        let _ = sockopt::set_socket_recv_buffer_size(&socket.fd, room);
+        let _ = sockopt::set_socket_recv_buffer_size_force(&socket.fd, room);
+        rustix::net::bind(&socket.fd, &SocketAddrNetlink::new(0, TRACE_GROUP))?;
+        Ok(socket)
+    }
+
     /// Waits for a message and throws it away; false where none came in time.
     pub(crate) fn is_told(&mut self, timeout: Duration) -> io::Result<bool> {
-        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
-        let told = retry_on_intr(|| {
-            let mut sockets = [PollFd::new(&self.fd, PollFlags::IN)];
-            poll(&mut sockets, Some(&timeout))
-        })?;
-        if told > 0 {
+        let told = is_ready(self.fd.as_fd(), PollFlags::IN, timeout, None)?;
+        if told {
             self.receive(&mut Vec::new())?;
         }
-        Ok(told > 0)
+        Ok(told)
+    }
+
+    /// Waits for messages and appends them to `into`; false where none came in time, or `stop`
+    /// became readable.
+    pub(crate) fn hear(
+        &mut self,
+        timeout: Duration,
+        stop: Option<BorrowedFd<'_>>,
+        into: &mut Vec<u8>,
+    ) -> io::Result<bool> {
+        let told = is_ready(self.fd.as_fd(), PollFlags::IN, timeout, stop)?;
+        if told {
+            self.receive(into)?;
+        }
+        Ok(told)
     }
 
     /// Asks for a dump and appends its messages to `into`, without the closing one.
@@ -119,7 +145,18 @@ impl Netlink {
 
     /// Sends a change and waits until the kernel has made it or refused it.
     pub(crate) fn change(&mut self, request: Request) -> io::Result<()> {
-        self.send(request.acknowledged())?;
+        self.change_all(vec![request.acknowledged()])
+    }
+
+    /// Sends changes, one of which is acknowledged, and waits until the kernel has made them or
+    /// refused one. After an error the socket is of no more use: other errors may follow.
+    pub(crate) fn change_all(&mut self, requests: Vec<Request>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for request in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            bytes.extend(request.into_bytes(self.sequence));
+        }
+        self.send_bytes(&bytes)?;
         let mut answer = Vec::new();
         self.receive(&mut answer)?;
         match Messages(&answer).find_map(Message::error) {
@@ -131,7 +168,11 @@ impl Netlink {
     fn send(&mut self, request: Request) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = request.into_bytes(self.sequence);
-        retry_on_intr(|| rustix::net::send(&self.fd, &bytes, SendFlags::empty()))?;
+        self.send_bytes(&bytes)
+    }
+
+    fn send_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        retry_on_intr(|| rustix::net::send(&self.fd, bytes, SendFlags::empty()))?;
         Ok(())
     }
 

@@ -6,16 +6,18 @@
 mod errno;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use net::{Endpoint, Proto};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType};
 
 pub use errno::errno_name;
+
+use crate::ready::is_ready;
 
 /// How long a server that speaks first is listened to once the connection stands.
 const GREETING: Duration = Duration::from_millis(300);
@@ -73,6 +75,14 @@ pub enum ProbeError {
         /// Why not.
         source: io::Error,
     },
+    /// The source port cannot be had.
+    #[error("cannot send from port {port}")]
+    Port {
+        /// The port asked for.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
     /// The kernel did not tell how the attempt went.
     #[error("cannot wait for an answer of {target}")]
     Wait {
@@ -98,16 +108,84 @@ pub fn probe(
 ) -> Result<ProbeResult, ProbeError> {
     let socket = open(proto, target.addr)?;
     if let Some(addr) = source {
-        let from = SocketAddr::new(addr, 0);
-        rustix::net::bind(&socket, &from).map_err(|error| ProbeError::Source {
-            addr,
-            source: error.into(),
-        })?;
+        bind(&socket, addr, 0)?;
     }
+    attempt(&socket, (proto, target), timeout, None)
+}
+
+/// An attempt to reach a port whose own port is known before it is made.
+#[derive(Debug)]
+pub struct Attempt {
+    socket: OwnedFd,
+    proto: Proto,
+    target: Endpoint,
+    port: u16,
+}
+
+impl Attempt {
+    /// Takes a port, of the calling thread's namespace: `port`, or any where that is absent.
+    /// Without a `source` the kernel picks the address when the attempt is made.
+    ///
+    /// # Errors
+    /// [`ProbeError`], for instance where the port is taken.
+    pub fn prepare(
+        proto: Proto,
+        target: Endpoint,
+        source: Option<IpAddr>,
+        port: Option<u16>,
+    ) -> Result<Self, ProbeError> {
+        let socket = open(proto, target.addr)?;
+        let any = match target.addr {
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let addr = source.unwrap_or(any);
+        bind(&socket, addr, port.unwrap_or(0))?;
+        let bound = local(&socket).map_err(|source| ProbeError::Source { addr, source })?;
+        Ok(Self {
+            socket,
+            proto,
+            target,
+            port: bound.port,
+        })
+    }
+
+    /// The port it is made from.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes it, as [`probe`] does; what is not over when `stop` becomes readable times out.
+    ///
+    /// # Errors
+    /// [`ProbeError::Wait`] where the kernel does not tell how it went.
+    pub fn make(self, timeout: Duration, stop: BorrowedFd<'_>) -> Result<ProbeResult, ProbeError> {
+        let about = (self.proto, self.target);
+        attempt(&self.socket, about, timeout, Some(stop))
+    }
+}
+
+fn bind(socket: &OwnedFd, addr: IpAddr, port: u16) -> Result<(), ProbeError> {
+    let from = SocketAddr::new(addr, port);
+    rustix::net::bind(socket, &from).map_err(|error| {
+        let source = error.into();
+        match port {
+            0 => ProbeError::Source { addr, source },
+            port => ProbeError::Port { port, source },
+        }
+    })
+}
+
+fn attempt(
+    socket: &OwnedFd,
+    (proto, target): (Proto, Endpoint),
+    timeout: Duration,
+    stop: Option<BorrowedFd<'_>>,
+) -> Result<ProbeResult, ProbeError> {
     let attempt = if proto == Proto::UDP {
-        exchange(&socket, target, timeout)
+        exchange(socket, target, timeout, stop)
     } else {
-        connect(&socket, target, timeout)
+        connect(socket, target, timeout, stop)
     };
     attempt.or_else(|error| match error.raw_os_error() {
         Some(errno) => Ok(ProbeResult::Refused { errno }),
@@ -137,12 +215,17 @@ fn open(proto: Proto, addr: IpAddr) -> Result<OwnedFd, ProbeError> {
     })
 }
 
-fn connect(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<ProbeResult> {
+fn connect(
+    socket: &OwnedFd,
+    target: Endpoint,
+    timeout: Duration,
+    stop: Option<BorrowedFd<'_>>,
+) -> io::Result<ProbeResult> {
     let to = SocketAddr::new(target.addr, target.port);
     match rustix::net::connect(socket, &to) {
         Ok(()) => {}
         Err(Errno::INPROGRESS) => {
-            if !is_ready(socket, PollFlags::OUT, timeout)? {
+            if !is_ready(socket.as_fd(), PollFlags::OUT, timeout, stop)? {
                 return Ok(ProbeResult::TimedOut);
             }
             rustix::net::sockopt::socket_error(socket)??;
@@ -151,7 +234,7 @@ fn connect(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<
     }
     let source = local(socket)?;
     // A reset behind the handshake is no greeting, but the connection did stand.
-    let greeting = if is_ready(socket, PollFlags::IN, timeout.min(GREETING))? {
+    let greeting = if is_ready(socket.as_fd(), PollFlags::IN, timeout.min(GREETING), stop)? {
         receive(socket).unwrap_or_default()
     } else {
         Vec::new()
@@ -159,26 +242,20 @@ fn connect(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<
     Ok(ProbeResult::Connected { source, greeting })
 }
 
-fn exchange(socket: &OwnedFd, target: Endpoint, timeout: Duration) -> io::Result<ProbeResult> {
+fn exchange(
+    socket: &OwnedFd,
+    target: Endpoint,
+    timeout: Duration,
+    stop: Option<BorrowedFd<'_>>,
+) -> io::Result<ProbeResult> {
     rustix::net::connect(socket, &SocketAddr::new(target.addr, target.port))?;
     let source = local(socket)?;
     rustix::net::send(socket, b"\n", SendFlags::NOSIGNAL)?;
-    if !is_ready(socket, PollFlags::IN, timeout)? {
+    if !is_ready(socket.as_fd(), PollFlags::IN, timeout, stop)? {
         return Ok(ProbeResult::TimedOut);
     }
     let reply = receive(socket)?;
     Ok(ProbeResult::Answered { source, reply })
-}
-
-/// Waits until something can be done, or has failed; false when the time is over.
-fn is_ready(socket: &OwnedFd, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
-    let timeout =
-        Timespec::try_from(timeout).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let ready = retry_on_intr(|| {
-        let mut sockets = [PollFd::new(socket, flags)];
-        poll(&mut sockets, Some(&timeout))
-    })?;
-    Ok(ready > 0)
 }
 
 fn receive(socket: &OwnedFd) -> io::Result<Vec<u8>> {

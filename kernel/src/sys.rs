@@ -68,6 +68,51 @@ pub(crate) fn unshare_network() -> io::Result<()> {
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.map_err(io::Error::from)
 }
 
+/// A set of signals, blocked for the calling thread and the threads it starts; what was
+/// blocked before comes back with [`unblock_signals`].
+pub(crate) fn block_signals(signals: &[c_int]) -> io::Result<(OwnedFd, libc::sigset_t)> {
+    let mut set = empty_signals();
+    let mut before = empty_signals();
+    for signal in signals {
+        // SAFETY: `set` is initialized and writable; a number that is no signal is refused.
+        check(unsafe { libc::sigaddset(&raw mut set, *signal) }.into())?;
+    }
+    // SAFETY: `set` outlives the call. A new descriptor comes of it, which is ours alone.
+    let fd = unsafe {
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        let fd = check(libc::signalfd(-1, &raw const set, flags).into())?;
+        OwnedFd::from_raw_fd(RawFd::try_from(fd).map_err(io::Error::other)?)
+    };
+    // SAFETY: both sets are initialized and outlive the call.
+    let error = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut before) };
+    if error == 0 {
+        Ok((fd, before))
+    } else {
+        Err(io::Error::from_raw_os_error(error))
+    }
+}
+
+/// Blocks the signals of `before` and no others for the calling thread.
+pub(crate) fn unblock_signals(before: &libc::sigset_t) {
+    // SAFETY: `before` is an initialized set and outlives the call; no old one is asked for.
+    let _ = unsafe {
+        libc::pthread_sigmask(
+            libc::SIG_SETMASK,
+            std::ptr::from_ref(before),
+            std::ptr::null_mut(),
+        )
+    };
+}
+
+fn empty_signals() -> libc::sigset_t {
+    // SAFETY: a signal set is plain memory that `sigemptyset` fills.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        set
+    }
+}
+
 /// The handle type of kernfs: the inode number alone.
 /// Kernel: `FILEID_KERNFS` (include/linux/exportfs.h).
 const FILEID_KERNFS: c_int = 0xfe;
