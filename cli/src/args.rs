@@ -50,6 +50,7 @@ was misused, else 0.
 Examples:
   berth why 192.0.2.10:30584
   berth why :53 --udp --from pods
+  berth why 192.0.2.10:30584 --trace --wait 30 --from 198.51.100.7
   berth why 192.0.2.10:30584 --snapshot node-1.berth
   berth why 192.0.2.10:30584 --rules rules.txt --sockets ss.txt";
 
@@ -87,6 +88,13 @@ pub(crate) struct WhyArgs {
     /// Also make one real connection from here, and compare
     #[arg(long)]
     pub(crate) probe: bool,
+    /// Also have the kernel report the way of that connection's first packet, and
+    /// compare: adds one nftables table and removes it
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// With --trace: wait for a client to connect by itself, instead of from here
+    #[arg(long, value_name = "SECONDS", requires = "trace", conflicts_with = "probe", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) wait: Option<u64>,
     /// Print one JSON document (see `berth schema`)
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,6 +13,7 @@ mod probe;
 mod read;
 mod source;
 mod target;
+mod traced;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! One real connection from here, beside what was foretold.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use story::Probe;
 use trace::{Answer, Client, From, Origin, Question};
 
 /// Long enough for a second try of the kernel, after one second, to be answered.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The question that a connection from here answers.
 pub(crate) fn question(asked: &Question) -> Question {
@@ -28,26 +29,35 @@ pub(crate) fn compare(
     answers: &[Answer],
     netns: Option<&NetnsRef>,
 ) -> anyhow::Result<Probe> {
-    let source = match question.origin {
-        Origin::Address(addr) => Some(addr),
-        _ => None,
-    };
     let (proto, to) = (question.proto, question.to);
-    let attempt = || probe(proto, to, source, PATIENCE);
+    let attempt = || probe(proto, to, source(question), PATIENCE);
     let saw = match netns {
         Some(netns) => in_netns(netns, attempt).context("why: --probe")?,
         None => attempt(),
     };
     let saw = saw.with_context(|| format!("why: --probe: cannot try {proto} {to}"))?;
+    Ok(beside(&saw, proto, answers))
+}
+
+/// The address that a connection is to come from; absent where the kernel picks it.
+pub(crate) fn source(question: &Question) -> Option<IpAddr> {
+    match question.origin {
+        Origin::Address(addr) => Some(addr),
+        _ => None,
+    }
+}
+
+/// What a connection met, beside the answers to [`question`].
+pub(crate) fn beside(saw: &ProbeResult, proto: Proto, answers: &[Answer]) -> Probe {
     let foretold: Vec<Client> = answers
         .iter()
         .filter(|answer| answer.from == From::Local)
         .flat_map(|answer| answer.outcomes.iter().map(|outcome| outcome.client))
         .collect();
-    Ok(Probe {
-        saw: words(&saw, proto),
-        agrees: agrees(&saw, proto, &foretold),
-    })
+    Probe {
+        saw: words(saw, proto),
+        agrees: agrees(saw, proto, &foretold),
+    }
 }
 
 fn words(saw: &ProbeResult, proto: Proto) -> String {

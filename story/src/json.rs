@@ -2,6 +2,7 @@
 
 mod document;
 mod schema;
+mod traced;
 
 use host::Socket;
 use serde::Serialize;
@@ -16,6 +17,10 @@ pub use document::{
     AnswerItem, ChangeItem, ChangesDocument, Document, FindingItem, ListenerItem, OutcomeItem,
     ProbeItem, QuestionItem, ScanDocument, ServerItem, SocketItem, StepItem, TargetItem,
 };
+pub use traced::{PacketItem, PartedItem, ReportItem, TraceItem};
+
+use traced::trace_item;
+
 pub use schema::{changes_schema, scan_schema, schema};
 
 /// The version of the document's form.
@@ -34,6 +39,7 @@ pub fn document(story: &Story) -> Document {
             saw: probe.saw.clone(),
             agrees: probe.agrees,
         }),
+        trace: story.traced.map(|traced| trace_item(story, traced)),
     }
 }
 
@@ -72,6 +78,7 @@ fn change_item(comparison: &Comparison, change: &Change) -> ChangeItem {
             findings: &[],
             names: &names,
             probe: None,
+            traced: None,
         };
         let item = answer_item(&story, 0, answer);
         Some(item.outcomes)

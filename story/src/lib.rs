@@ -14,8 +14,9 @@ mod strip;
 mod telling;
 
 use host::Host;
+use host::nftrace::Headers;
 use net::Endpoint;
-use trace::{Answer, Change, Finding, Heard, Listener, Question};
+use trace::{Answer, Beside, Change, Finding, Heard, Listener, Question};
 
 pub use names::{Names, PodLabel};
 
@@ -34,6 +35,8 @@ pub struct Story<'a> {
     pub names: &'a Names,
     /// One real connection from the host itself, where one was made.
     pub probe: Option<&'a Probe>,
+    /// What the kernel reported of one packet, where it was asked to.
+    pub traced: Option<&'a Traced>,
 }
 
 /// What a scan found: every listener of a host, and what becomes of the packets for it.
@@ -59,6 +62,7 @@ impl<'a> Scan<'a> {
             findings: &heard.findings,
             names: self.names,
             probe: None,
+            traced: None,
         }
     }
 }
@@ -81,4 +85,19 @@ pub struct Probe {
     pub saw: String,
     /// Whether that is what was foretold; absent where nothing certain was.
     pub agrees: Option<bool>,
+}
+
+/// What the kernel reported of one packet on its way through the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// The table that had it reported.
+    pub table: String,
+    /// The packet as it set out; absent where none came.
+    pub packet: Option<Headers>,
+    /// Its way, beside what was foretold.
+    pub beside: Beside,
+    /// Whether some reports were lost.
+    pub lost: bool,
+    /// For how many seconds a client was waited for; absent where the packet was our own.
+    pub waited: Option<u64>,
 }

@@ -4,6 +4,7 @@ mod changes;
 mod headline;
 mod paint;
 mod table;
+mod traced;
 
 use trace::{Answer, Did, Finding, Fix, Outcome, Verdict};
 
@@ -310,6 +311,7 @@ impl Teller<'_> {
         if let Some(probe) = self.story.probe {
             self.label("probe", &[words::probe(probe)]);
         }
+        self.traced();
         self.assumptions();
     }
 

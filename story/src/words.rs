@@ -8,6 +8,7 @@ mod ends;
 mod places;
 mod sources;
 mod steps;
+mod traced;
 
 use host::xt::RejectWith;
 use host::{Hook, Socket, SocketState};
@@ -21,6 +22,10 @@ pub(crate) use ends::Ends;
 pub(crate) use places::{arrival, default_check, place, rule_at, rule_text, speaks_xt};
 pub(crate) use sources::{except_words, kind_words, region_words, source_words};
 pub(crate) use steps::{step_place, step_words};
+pub(crate) use traced::{
+    agrees, arrived, foretold_step, nft_verdict, report_place, report_words, trace_notes, traced,
+};
+pub use traced::{trace_begins, trace_may_stay};
 
 /// The value of `rp_filter` that asks for any way back to the source.
 const LOOSE: i64 = 2;

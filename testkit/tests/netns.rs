@@ -196,6 +196,7 @@ fn a_snapshot_gives_the_same_answer_byte_for_byte() {
             findings: &findings,
             names: &Names::default(),
             probe: None,
+            traced: None,
         })
     };
     each_loaded(|loaded| {

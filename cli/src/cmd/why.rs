@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use host::Host;
 use kernel::Flow;
 use net::Family;
-use story::{Names, Story, json, term};
+use story::{Names, Probe, Story, Traced, json, term};
 use trace::{Answer, Assumption, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
@@ -12,15 +12,17 @@ use crate::cluster::{self, Cluster};
 use crate::read::read;
 use crate::source::Source;
 use crate::target::{Asked, Target};
-use crate::{names, out, probe};
+use crate::{names, out, probe, traced};
 
 /// Asks, prints the answers, and gives the exit status.
 pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
     let mut words = args.target.clone();
     let source = Source::parse(args.from.as_deref(), &mut words)?;
     let target = Target::parse(&words)?;
-    if args.probe && args.host.is_offline() {
-        bail!("why: --probe connects from this machine: ask it without files and short forms");
+    for (is_asked, option) in [(args.trace, "--trace"), (args.probe, "--probe")] {
+        if is_asked && args.host.is_offline() {
+            bail!("why: {option} connects from this machine: ask it without files and short forms");
+        }
     }
     let cluster = cluster::load(&args.cluster).context("why")?;
     let flow = match target {
@@ -74,7 +76,7 @@ impl Desk<'_> {
         let question = self.question(asked)?;
         let answers = self.answers(&question)?;
         let findings = trace::findings(&self.host, &question, &answers, &self.cluster);
-        let probe = self.args.probe.then(|| self.probe(&question)).transpose()?;
+        let (probe, traced) = self.tried(&question)?;
         let story = Story {
             host: &self.host,
             question: &question,
@@ -82,6 +84,7 @@ impl Desk<'_> {
             findings: &findings,
             names: &self.names,
             probe: probe.as_ref(),
+            traced: traced.as_ref(),
         };
         if self.args.json {
             out::print(&json::render(&story))?;
@@ -123,7 +126,23 @@ impl Desk<'_> {
         Ok(answers)
     }
 
-    fn probe(&self, question: &Question) -> anyhow::Result<story::Probe> {
+    /// What one real connection met, and the way of its first packet, as far as asked for.
+    fn tried(&self, question: &Question) -> anyhow::Result<(Option<Probe>, Option<Traced>)> {
+        let netns = self.args.host.netns.as_ref();
+        if !self.args.trace {
+            let probe = self.args.probe.then(|| self.probe(question)).transpose()?;
+            return Ok((probe, None));
+        }
+        if let Some(seconds) = self.args.wait {
+            let traced = traced::watch(&self.host, question, netns, seconds)?;
+            return Ok((None, Some(traced)));
+        }
+        let (asked, saw, traced) = traced::probe(&self.host, question, netns)?;
+        let probe = probe::beside(&saw, asked.proto, &self.answers(&asked)?);
+        Ok((Some(probe), Some(traced)))
+    }
+
+    fn probe(&self, question: &Question) -> anyhow::Result<Probe> {
         let local = probe::question(question);
         let answers = self.answers(&local)?;
         probe::compare(&local, &answers, self.args.host.netns.as_ref())

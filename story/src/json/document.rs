@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::traced::TraceItem;
+
 /// One question and its answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Document {
@@ -14,6 +16,9 @@ pub struct Document {
     /// One real connection, where one was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeItem>,
+    /// What the kernel reported of one packet, where it was asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceItem>,
 }
 
 /// Every listener of a host, and what becomes of the packets for it.

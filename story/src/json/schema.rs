@@ -24,7 +24,8 @@ pub fn schema() -> Value {
                     "agrees": {"type": ["boolean", "null"],
                         "description": "whether that was foretold; null where nothing certain was"}
                 }
-            }
+            },
+            "trace": super::traced::schema(&step())
         }
     })
 }

@@ -115,6 +115,7 @@ fn side(host: &host::Host, change: &Change, answer: Option<&Answer>) -> String {
         findings: &[],
         names: &crate::Names::default(),
         probe: None,
+        traced: None,
     };
     // Destinations that fare alike are told together.
     let (proto, to) = (change.question.proto, change.question.to);

@@ -7,4 +7,5 @@ mod document;
 mod scan;
 mod schema;
 mod stories;
+mod traced;
 mod world;

@@ -36,6 +36,7 @@ impl World {
             findings: &self.findings,
             names: &self.names,
             probe: None,
+            traced: None,
         }
     }
 }

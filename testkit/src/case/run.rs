@@ -90,6 +90,7 @@ impl Case {
             findings: &findings,
             names: &Names::default(),
             probe: None,
+            traced: None,
         };
         text.push_str(&if asked.json {
             json::render(&story)
