@@ -172,18 +172,18 @@ mod tests {
 
     const OURS: &str = "picker";
 
-    fn headers(to: &str, iif: Option<u32>, sequence: u8) -> Option<Headers> {
-        Some(Headers {
+    fn headers(to: &str, iif: Option<u32>, sequence: u8) -> Headers {
+        Headers {
             proto: Proto::TCP,
             from: "192.0.2.1:4000".parse().unwrap(),
             to: to.parse().unwrap(),
             iif,
             oif: None,
             rest: vec![sequence],
-        })
+        }
     }
 
-    fn report(id: u32, table: &str, at: At, headers: Option<Headers>) -> Report {
+    fn report(id: u32, table: &str, at: At, headers: impl Into<Option<Headers>>) -> Report {
         Report {
             id,
             family: TableFamily::Inet,
@@ -192,7 +192,7 @@ mod tests {
             at,
             verdict: Some(Verdict::Continue),
             mark: 0,
-            headers,
+            headers: headers.into(),
         }
     }
 
