@@ -74,6 +74,14 @@ fn misuse_is_one_line() {
          sctp, dccp or udplite: see berth --help\n"
     );
     assert_eq!(
+        misuse("why 10.0.0.1:80 --trace --snapshot node-1.berth"),
+        "berth: why: --trace connects from this machine: ask it without files and short forms\n"
+    );
+    assert_eq!(
+        misuse("why 10.0.0.1:80 --trace --wait 0"),
+        "berth: invalid value '0' for '--wait <SECONDS>': 0 is not in 1..=3600: see berth --help\n"
+    );
+    assert_eq!(
         misuse("why 10.0.0.1:80 --sysctl net.ipv4.ip_forward=banana"),
         "berth: why: cannot read --sysctl `net.ipv4.ip_forward=banana`: its value must be a \
          number\n"

@@ -77,6 +77,27 @@ proptest! {
         *dump.sections.values_mut().nth(section).unwrap() = bytes;
         let _ = host::wire::host(&dump);
     }
+
+    #[test]
+    fn damaged_reports_of_traced_packets_never_panic(
+        headers in prop::collection::vec(any::<u8>(), 0..60),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let numbers = [(4, 3_u32), (6, 7)].map(|(kind, n)| attr(kind, &n.to_be_bytes()));
+        let names = [attr(1, b"filter\0"), attr(2, b"INPUT\0"), attr(3, &[0; 8])];
+        let verdict = attr(5, &attr(1, &[0; 4]));
+        let packet = [attr(8, &headers), attr(9, &headers)];
+        let mut message = vec![0; 8];
+        message[4..6].copy_from_slice(&0x0a11_u16.to_ne_bytes());
+        message.extend([0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        message.extend([numbers.concat(), names.concat(), verdict, packet.concat()].concat());
+        let len = u32::try_from(message.len()).unwrap();
+        message[..4].copy_from_slice(&len.to_ne_bytes());
+        assert_eq!(host::wire::reports(&message).len(), 1);
+        *at.get_mut(&mut message) = byte;
+        let _ = host::nftrace::way(&host::wire::reports(&message), "filter");
+    }
 }
 
 /// A netlink attribute.
