@@ -137,6 +137,14 @@ impl Live {
         Ok(self.netns.run(|| run(command, input))??)
     }
 
+    /// Calls `inside` in the namespace.
+    ///
+    /// # Errors
+    /// Where the namespace cannot be entered.
+    pub fn inside<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> Result<T, LiveError> {
+        Ok(self.netns.run(inside)?)
+    }
+
     /// Opens the sockets of `host` inside.
     ///
     /// # Errors
