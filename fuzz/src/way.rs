@@ -211,6 +211,7 @@ fn why(host: &Host, (proto, to): (Proto, &str), names: &Cluster<'_>) {
         findings: &findings,
         names: &Names::default(),
         probe: None,
+        traced: None,
     };
     is_json(&json::render(&story));
     is_plain(&term::render(&story, &verbose()));
