@@ -11,6 +11,7 @@ mod address_not_here;
 mod forwarding_off;
 mod host_firewall_takes_it;
 mod host_port_before_listener;
+mod icmp_errors_rate_limited;
 mod listens_on_loopback_only;
 mod listens_on_other_address;
 mod local_policy_without_endpoint;
@@ -134,6 +135,7 @@ list! {
     address_not_here,
     nodeport_in_ephemeral_range,
     old_connections_survive,
+    icmp_errors_rate_limited,
 }
 
 /// Every finding that the answers show, the worst first.
