@@ -6,6 +6,7 @@ mod paint;
 mod table;
 mod traced;
 
+use host::GapKind;
 use trace::{Answer, Did, Finding, Fix, Outcome, Verdict};
 
 use crate::groups::{self, Group};
@@ -265,10 +266,13 @@ impl Teller<'_> {
 
     fn gaps(&mut self, answer: &Answer) {
         let mut said: Vec<String> = Vec::new();
+        let mut findings = self.story.findings.iter();
+        let is_told = findings.any(|finding| finding.code == "outside-netfilter");
         for gap in answer.outcomes.iter().flat_map(|o| &o.gaps) {
-            let device = gap.device.as_deref().map(escape::terminal);
-            let on = device.map_or(String::new(), |name| format!(" (on {name})"));
-            let line = format!("{}{on}", escape::terminal(&gap.what));
+            if is_told && gap.kind == GapKind::Bypass {
+                continue;
+            }
+            let line = escape::terminal(&gap.what);
             if !said.contains(&line) {
                 said.push(line);
             }

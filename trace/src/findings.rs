@@ -15,11 +15,13 @@ mod icmp_errors_rate_limited;
 mod listens_on_loopback_only;
 mod listens_on_other_address;
 mod local_policy_without_endpoint;
+mod masquerade_port_collision;
 mod nodeport_hijacks_listener;
 mod nodeport_in_ephemeral_range;
 mod nodeport_shadows_listener;
 mod nothing_listens;
 mod old_connections_survive;
+mod outside_netfilter;
 mod reply_cannot_return;
 mod reverse_path_filter;
 mod route_localnet_off;
@@ -134,6 +136,8 @@ list! {
     nothing_listens,
     address_not_here,
     nodeport_in_ephemeral_range,
+    outside_netfilter,
+    masquerade_port_collision,
     old_connections_survive,
     icmp_errors_rate_limited,
 }

@@ -372,22 +372,24 @@ pub(crate) fn highest(bytes: u32) -> u128 {
 /// Lowers the rules of a chain; those that nobody can tell from no rule are left out.
 pub(crate) fn chain(table: &Table, chain: &Chain) -> Vec<Rule> {
     let rules = chain.rules.iter().enumerate();
-    let lowered = rules.map(|(index, rule)| {
-        let ops = match &rule.body {
-            RuleBody::Xt(body) => xt::rule(body),
-            RuleBody::Nft(exprs) => nft::rule(table, exprs),
-            RuleBody::Gap(text) => {
-                vec![Op::End(End::Gap(
-                    format!("a rule is not understood: {text}").into(),
-                ))]
-            }
-        };
-        Rule {
-            index,
-            ops: without_idle_tail(ops),
-        }
+    let lowered = rules.map(|(index, body)| Rule {
+        index,
+        ops: without_idle_tail(rule(table, body)),
     });
     lowered.filter(|rule| !rule.ops.is_empty()).collect()
+}
+
+/// What a rule does.
+pub(crate) fn rule(table: &Table, rule: &host::Rule) -> Vec<Op> {
+    match &rule.body {
+        RuleBody::Xt(body) => xt::rule(body),
+        RuleBody::Nft(exprs) => nft::rule(table, exprs),
+        RuleBody::Gap(text) => {
+            vec![Op::End(End::Gap(
+                format!("a rule is not understood: {text}").into(),
+            ))]
+        }
+    }
 }
 
 /// Cuts off tests behind which nothing happens.

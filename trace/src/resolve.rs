@@ -338,10 +338,14 @@ impl Resolver<'_, '_> {
             reached: known && server.reached,
             ..server
         };
-        let gap = |what: &Rc<str>| Gap {
-            kind: GapKind::Rules,
-            what: what.to_string(),
-            device: None,
+        let gap = |what: &Rc<str>| {
+            let mut of_host = self.eval.host.gaps.iter();
+            let known = of_host.find(|gap| *gap.what == **what).cloned();
+            known.unwrap_or_else(|| Gap {
+                kind: GapKind::Rules,
+                what: what.to_string(),
+                device: None,
+            })
         };
         Outcome {
             share: out.share,

@@ -14,11 +14,7 @@ pub(super) fn gaps(dump: &Dump) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = unread.collect();
     for line in dump.text(section::BYPASSES).lines() {
         gaps.push(match serde_json::from_str::<Bypass>(line) {
-            Ok(bypass) => Gap {
-                kind: GapKind::Bypass,
-                what: format!("{}: {}", bypass.kind, bypass.what),
-                device: bypass.device,
-            },
+            Ok(bypass) => of_bypass(bypass),
             Err(_) => Gap {
                 kind: GapKind::Input,
                 what: "a line about what takes packets past the rules was skipped".into(),
@@ -27,6 +23,17 @@ pub(super) fn gaps(dump: &Dump) -> Vec<Gap> {
         });
     }
     gaps
+}
+
+/// Something that takes packets past the rules, with its place: `tc on eth0: at ingress: …`.
+fn of_bypass(bypass: Bypass) -> Gap {
+    let on = bypass.device.as_ref();
+    let on = on.map_or(String::new(), |device| format!(" on {device}"));
+    Gap {
+        kind: GapKind::Bypass,
+        what: format!("{}{on}: {}", bypass.kind, bypass.what),
+        device: bypass.device,
+    }
 }
 
 /// Words in the description of something unread, and which part of an answer it can touch;

@@ -14,6 +14,7 @@ use crate::netlink::{Attributes, Messages, Netlink, Request};
 /// Kernel: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 const GET: u16 = 1 << 8 | 1;
 const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
 const CTA_IP_V4_DST: u16 = 2;
@@ -22,6 +23,12 @@ const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_DST_PORT: u16 = 3;
 const CTA_FILTER: u16 = 25;
 const CTA_FILTER_ORIG_FLAGS: u16 = 1;
+const CTA_FILTER_REPLY_FLAGS: u16 = 2;
+/// The two directions of an entry: its tuple, and the flags of a filter for it.
+const DIRECTIONS: [(u16, u16); 2] = [
+    (CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS),
+    (CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS),
+];
 /// Compare destination, protocol and destination port (net/netfilter/nf_conntrack_netlink.c).
 const DST_PROTO_PORT: u32 = 0x2 | 0x8 | 0x20;
 /// What `nfgenmsg` takes.
@@ -52,19 +59,32 @@ impl Reader<'_> {
     }
 }
 
+/// Entries whose client asks the destination of the flow, and those whose answers come to it: a
+/// client that was masqueraded to that address and port.
 fn read_entries(flow: Flow) -> io::Result<Vec<u8>> {
-    let mut all = Vec::new();
-    // Entries come and go all the time: a torn dump is as good as any.
-    Netlink::open(NETFILTER)?.dump(request(flow), &mut all)?;
-    // Kernels before 5.8 do not know the filter and send everything.
-    let of_flow = Messages(&all).filter(|entry| is_of(entry.attributes(GENERIC), flow));
-    Ok(of_flow.flat_map(|entry| entry.whole).copied().collect())
+    let mut of_flow = Vec::new();
+    for (i, direction) in DIRECTIONS.into_iter().enumerate() {
+        let mut all = Vec::new();
+        // Entries come and go all the time: a torn dump is as good as any.
+        Netlink::open(NETFILTER)?.dump(request(flow, direction), &mut all)?;
+        for entry in Messages(&all) {
+            let attributes = entry.attributes(GENERIC);
+            let is_known = DIRECTIONS[..i]
+                .iter()
+                .any(|(tuple, _)| is_of(&attributes, *tuple, flow));
+            // Kernels before 5.8 do not know the filter and send everything.
+            if !is_known && is_of(&attributes, direction.0, flow) {
+                of_flow.extend_from_slice(entry.whole);
+            }
+        }
+    }
+    Ok(of_flow)
 }
 
-fn request(flow: Flow) -> Request {
+fn request(flow: Flow, (tuple, flags): (u16, u16)) -> Request {
     let (family, kind, addr) = destination(flow.dst);
     Request::new(GET, &[family, 0, 0, 0])
-        .nested(CTA_TUPLE_ORIG, |tuple| {
+        .nested(tuple, |tuple| {
             let tuple = tuple.nested(CTA_TUPLE_IP, |ip| ip.attribute(kind, &addr));
             tuple.nested(CTA_TUPLE_PROTO, |proto| {
                 proto
@@ -73,7 +93,7 @@ fn request(flow: Flow) -> Request {
             })
         })
         .nested(CTA_FILTER, |filter| {
-            filter.attribute(CTA_FILTER_ORIG_FLAGS, &DST_PROTO_PORT.to_ne_bytes())
+            filter.attribute(flags, &DST_PROTO_PORT.to_ne_bytes())
         })
 }
 
@@ -85,9 +105,9 @@ fn destination(addr: IpAddr) -> (u8, u16, Vec<u8>) {
     }
 }
 
-fn is_of(entry: Attributes<'_>, flow: Flow) -> bool {
+fn is_of(entry: &Attributes<'_>, tuple: u16, flow: Flow) -> bool {
     let (_, kind, addr) = destination(flow.dst);
-    let tuple = entry.nested(CTA_TUPLE_ORIG);
+    let tuple = entry.nested(tuple);
     let proto = tuple.nested(CTA_TUPLE_PROTO);
     tuple.nested(CTA_TUPLE_IP).get(kind) == Some(&addr[..])
         && proto.get(CTA_PROTO_NUM) == Some(&[flow.proto.0][..])

@@ -27,6 +27,8 @@ pub enum Kind {
     IpRules,
     /// Kernel settings.
     Sysctls,
+    /// What takes packets past the rules: `KIND: WHAT`, or `KIND on DEVICE: WHAT`.
+    Bypasses,
     /// Objects of the cluster.
     Manifests,
 }
@@ -200,6 +202,7 @@ fn kind_of(name: &str) -> Option<Kind> {
         "routes" => Kind::Routes,
         "ip-rules" => Kind::IpRules,
         "sysctls" => Kind::Sysctls,
+        "bypasses" => Kind::Bypasses,
         "manifests" => Kind::Manifests,
         _ => return None,
     })

@@ -56,6 +56,14 @@ impl CaseHost {
                 read.host.sysctls.insert(name, value);
             }
         }
+        for (_, text) in lines(case, Kind::Bypasses) {
+            let (name, _) = text.split_once(": ").unwrap_or((text, ""));
+            read.host.gaps.push(Gap {
+                kind: GapKind::Bypass,
+                what: text.to_owned(),
+                device: name.split_once(" on ").map(|(_, device)| device.to_owned()),
+            });
+        }
         for block in case.blocks(Kind::Manifests) {
             let (objects, problems) = service::manifest::parse("manifests", &block.text);
             if let Some(problem) = problems.first() {
