@@ -714,7 +714,7 @@ fn what_could_not_be_read_and_what_bypasses_the_rules_are_gaps() {
     };
     let bypass = Gap {
         kind: GapKind::Bypass,
-        what: "XDP: a program sees every frame first".into(),
+        what: "XDP on eth0: a program sees every frame first".into(),
         device: Some("eth0".into()),
     };
     assert_eq!(host.gaps, [unread, bypass]);

@@ -205,3 +205,41 @@ fn an_answer_to_a_masqueraded_client_is_taken_by_no_listener_and_no_service() {
     assert!(heard(&client).is_some());
     assert_eq!(listeners.map(|listener| heard(&listener)), [None; 3]);
 }
+
+#[test]
+fn of_two_tables_that_translate_a_port_the_first_wins_and_the_other_is_told() {
+    const ASKED: &str = "192.0.2.1:5000";
+    let world = World::new();
+    let table = |name: &str, priority: i32, port: u16| {
+        let rules = format!(
+            "table ip {name} {{\n chain c {{ type nat hook prerouting priority {priority}; \
+             udp dport 5000 redirect to :{port}\n }}\n }}"
+        );
+        command(&world.node, "nft -f -", &rules);
+    };
+    table("late", -90, 7001);
+    table("early", -110, 7000);
+    let servers = [7000, 7001].map(|port| bound(&world.node, &format!("192.0.2.1:{port}")));
+    let asks = |from: &str| {
+        let client = bound(&world.peer, from);
+        send(&world.peer, &client, ASKED);
+        servers.each_ref().map(|server| heard(server).is_some())
+    };
+    let told = || {
+        let asked = (Proto::UDP, ASKED);
+        world
+            .told(asked, "192.0.2.2", "two-programs-translate-it")
+            .finding
+    };
+    assert_eq!(asks("192.0.2.2:6000"), [true, false]);
+    let finding = told().unwrap();
+    assert_eq!(
+        finding.title,
+        "table early and table late both translate 192.0.2.1:5000: the first wins"
+    );
+    assert!(finding.why[1].contains("would lead to 192.0.2.1:7001"));
+
+    command(&world.node, "nft delete table ip early", "");
+    assert_eq!(asks("192.0.2.2:6001"), [false, true], "as was told");
+    assert_eq!(told(), None);
+}

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use host::{Hook, Host, Route, RoutingRule, Socket, TableFamily};
 use net::{Endpoint, Family, Proto};
 
+use crate::answer::RuleRef;
 use crate::index::Chain;
 use crate::lower;
 use crate::question::Question;
@@ -51,6 +52,8 @@ pub(crate) struct Eval<'h> {
     pub(crate) assumed: Vec<String>,
     /// Ways that end alike are kept apart where their steps differ.
     pub(crate) every_way: bool,
+    /// A rule that is passed by, to learn what the others would do.
+    pub(crate) left_out: Option<RuleRef>,
     chains: HashMap<(Family, usize, usize), Rc<Chain>>,
     lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
     names: HashMap<usize, HashMap<&'h str, usize>>,
@@ -76,6 +79,7 @@ impl<'h> Eval<'h> {
             forks: Vec::new(),
             assumed: Vec::new(),
             every_way: false,
+            left_out: None,
             chains: HashMap::new(),
             lookups: HashMap::new(),
             names: HashMap::new(),
@@ -124,10 +128,13 @@ impl<'h> Eval<'h> {
 
     /// The lowered rules of a chain, for packets of a family.
     pub(crate) fn rules(&mut self, family: Family, table: usize, chain: usize) -> Rc<Chain> {
-        let host = self.host;
+        let (host, left_out) = (self.host, &self.left_out);
+        let is_here = |rule: &RuleRef| (rule.table, rule.chain) == (table, chain);
+        let left_out = left_out.as_ref().filter(|rule| is_here(rule));
         let lower = || {
             let table = &host.ruleset.tables[table];
-            let rules = lower::chain(table, &table.chains[chain]);
+            let mut rules = lower::chain(table, &table.chains[chain]);
+            rules.retain(|rule| left_out.is_none_or(|left_out| left_out.rule != Some(rule.index)));
             Rc::new(Chain::of(rules, family))
         };
         self.chains

@@ -70,6 +70,13 @@ impl<'h> Tracer<'h> {
         }
     }
 
+    /// Asks about a host as if it had not one of its rules.
+    pub(crate) fn without(host: &'h Host, rule: RuleRef) -> Self {
+        let mut tracer = Self::new(host);
+        tracer.eval.left_out = Some(rule);
+        tracer
+    }
+
     /// The host that is asked about.
     pub(crate) fn host(&self) -> &'h Host {
         self.eval.host

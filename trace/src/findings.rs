@@ -27,6 +27,7 @@ mod reverse_path_filter;
 mod route_localnet_off;
 mod service_without_endpoints;
 mod source_ranges_exclude_client;
+mod two_programs_translate_it;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -136,6 +137,7 @@ list! {
     nothing_listens,
     address_not_here,
     nodeport_in_ephemeral_range,
+    two_programs_translate_it,
     outside_netfilter,
     masquerade_port_collision,
     old_connections_survive,

@@ -102,7 +102,7 @@ pub(crate) fn show(sight: &Sight<'_>, step: &Step) -> Option<String> {
 
 /// Whether `iptables` shows a table: those of the old kernel tables, and of nftables those
 /// that iptables-nft makes, known by their names and the names of their base chains.
-fn is_of_iptables(table: &Table) -> bool {
+pub(crate) fn is_of_iptables(table: &Table) -> bool {
     let is_named = ["raw", "mangle", "nat", "filter", "security"].contains(&&*table.name);
     let mut bases = table.chains.iter().filter(|chain| chain.base.is_some());
     let is_shouted = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase());
