@@ -44,6 +44,9 @@ const WHY_HELP: &str = "\
 TARGET is ADDRESS:PORT, [V6ADDRESS]:PORT, :PORT or PORT for this host,
 localhost:PORT, or `service NAMESPACE/NAME[:PORT]`.
 
+Options that give a part of the host, all but --netns and --snapshot, may be
+repeated; so may --cluster-cidr.
+
 Exit status: 1 where something is proven wrong, else 2 where it cannot tell or
 was misused, else 0.
 
@@ -83,8 +86,8 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "MAC", value_parser = mac)]
     pub(crate) mac: Option<[u8; 6]>,
     /// User and group of a client on this host, for rules that ask for them
-    #[arg(long, value_name = "UID[:GID]", value_parser = user, default_value = "0:0", hide_default_value = true)]
-    pub(crate) uid: (u32, u32),
+    #[arg(long, value_name = "UID[:GID]", value_parser = user)]
+    pub(crate) uid: Option<(u32, u32)>,
     /// Also make one real connection from here, and compare
     #[arg(long)]
     pub(crate) probe: bool,
@@ -176,10 +179,12 @@ pub(crate) struct HostArgs {
         "sysctls", "sysctl", "listen", "address", "route",
     ])]
     pub(crate) netns: Option<NetnsRef>,
-    /// A host that `berth snapshot` saved
+    /// A host that `berth snapshot` saved; files given beside it take the place of
+    /// its parts, and --sysctl, --listen, --address and --route add to them
     #[arg(long, value_name = "FILE", conflicts_with = "netns")]
     pub(crate) snapshot: Option<PathBuf>,
-    /// Rules: iptables-save, ip6tables-save, nft list ruleset (also with -j)
+    /// Rules: iptables-save, ip6tables-save, nft list ruleset (also with -j); all
+    /// FILEs together are the ruleset
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
     /// Sockets: ss -tulpen
@@ -227,7 +232,9 @@ pub(crate) struct ClusterArgs {
     /// A folder of Services, EndpointSlices, Pods and Nodes in YAML or JSON
     #[arg(long, value_name = "DIR")]
     pub(crate) manifests: Option<PathBuf>,
-    /// Addresses of pods of this node
+    /// The range that pods of this node have their addresses from: packets from
+    /// there count as from pods, not from outside. Without it, the range that the
+    /// Node has in --manifests, else the one that the rules show
     #[arg(long, value_name = "CIDR")]
     pub(crate) cluster_cidr: Vec<Prefix>,
 }
@@ -286,6 +293,11 @@ pub(crate) struct DemoServerArgs {
 impl HostArgs {
     /// Whether the host is put together from files and short forms.
     pub(crate) fn is_offline(&self) -> bool {
+        self.snapshot.is_some() || self.has_parts()
+    }
+
+    /// Whether a part of it is given by a file or a short form.
+    pub(crate) fn has_parts(&self) -> bool {
         let files = [
             &self.rules,
             &self.sockets,
@@ -298,9 +310,7 @@ impl HostArgs {
             &self.sysctls,
         ];
         let short = [&self.sysctl, &self.listen, &self.address, &self.route];
-        self.snapshot.is_some()
-            || files.iter().any(|list| !list.is_empty())
-            || short.iter().any(|list| !list.is_empty())
+        files.iter().any(|list| !list.is_empty()) || short.iter().any(|list| !list.is_empty())
     }
 }
 
@@ -389,8 +399,8 @@ mod tests {
 
     #[test]
     fn a_user_may_come_with_a_group() {
-        assert_eq!(why("x:1 --uid 1000:5").uid, (1000, 5));
-        assert_eq!(why("x:1 --uid 1000").uid, (1000, 0));
+        assert_eq!(why("x:1 --uid 1000:5").uid, Some((1000, 5)));
+        assert_eq!(why("x:1 --uid 1000").uid, Some((1000, 0)));
         assert_eq!(mac("02-00-00-00-00-0a"), Ok([2, 0, 0, 0, 0, 10]));
         assert!(mac("02:00").is_err());
     }

@@ -22,6 +22,12 @@ const TOLD: usize = 20;
 /// place of that part of it. What is not given is left to be assumed.
 pub(crate) fn read(args: &HostArgs) -> anyhow::Result<(Host, Option<Dump>)> {
     let dump = args.snapshot.as_deref().map(snapshot).transpose()?;
+    if let (Some(path), true) = (&args.snapshot, args.has_parts()) {
+        let path = path.display();
+        out::say(&format!(
+            "the host is that of {path} with the parts that were given beside it"
+        ));
+    }
     let mut desk = Desk {
         host: dump.as_ref().map(host::wire::host).unwrap_or_default(),
         ..Desk::default()
@@ -124,8 +130,13 @@ impl Desk {
         for setting in &args.sysctl {
             let (name, value) = setting
                 .split_once('=')
-                .filter(|(name, _)| name.contains(['.', '/']))
                 .with_context(|| format!("cannot read --sysctl `{setting}`: give NAME=VALUE"))?;
+            if !name.contains(['.', '/']) {
+                bail!(
+                    "cannot read --sysctl `{setting}`: give its whole NAME, such as \
+                     net.ipv4.ip_forward"
+                );
+            }
             if let Some(wanted) = host::Sysctls::fault(name.trim(), value) {
                 bail!("cannot read --sysctl `{setting}`: its value must be {wanted}");
             }

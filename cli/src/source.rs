@@ -65,7 +65,8 @@ fn pod(text: &str) -> anyhow::Result<Source> {
     {
         bail!("why: cannot ask about all of {text}: give --from one ADDRESS of it, such as {addr}");
     }
-    let name = text.strip_prefix("pod:").unwrap_or(text).parse();
+    let named = text.strip_prefix("pod:").or(text.strip_prefix("pod "));
+    let name = named.unwrap_or(text).trim().parse();
     match name {
         Ok(name) => Ok(Source::Pod(name)),
         Err(_) => bail!(
@@ -104,7 +105,9 @@ mod tests {
         }
         let parsed = parse("pod", "service shop/web shop/a");
         assert_eq!(parsed, (Ok(pod.clone()), "service shop/web".to_owned()));
-        assert_eq!(parse("pod:shop/a", "80"), (Ok(pod), "80".to_owned()));
+        for one_word in ["pod:shop/a", "pod shop/a", "shop/a"] {
+            assert_eq!(parse(one_word, "80"), (Ok(pod.clone()), "80".to_owned()));
+        }
     }
 
     #[test]

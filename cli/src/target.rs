@@ -44,10 +44,10 @@ impl Target {
                 None => endpoint(one),
             },
             [first, second, ..] => bail!(
-                "why: cannot read `{first} {second}` as one target: give ADDRESS:PORT, PORT, or \
-                 `service NAMESPACE/NAME[:PORT]`"
+                "why: cannot read `{first} {second}` as one target: give ADDRESS:PORT, localhost:PORT, \
+                 :PORT, or `service NAMESPACE/NAME[:PORT]`"
             ),
-            [] => bail!("why: no target: give ADDRESS:PORT or PORT"),
+            [] => bail!("why: no target: give ADDRESS:PORT or :PORT"),
         }
     }
 
@@ -118,8 +118,8 @@ fn endpoint(text: &str) -> anyhow::Result<Target> {
             bail!("why: `{name}` is no address, and names are not looked up: give ADDRESS:{number}")
         }
         _ => bail!(
-            "why: cannot read the target `{text}`: give ADDRESS:PORT, [V6ADDRESS]:PORT, PORT, or \
-             `service NAMESPACE/NAME[:PORT]`"
+            "why: cannot read the target `{text}`: give ADDRESS:PORT, [V6ADDRESS]:PORT, \
+             localhost:PORT, :PORT, or `service NAMESPACE/NAME[:PORT]`"
         ),
     }
 }

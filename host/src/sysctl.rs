@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use net::Family;
 
 /// The last words of the settings that are read as a number.
-const NUMBERS: [&str; 10] = [
+const NUMBERS: [&str; 14] = [
     "accept_local",
     "bridge-nf-call-ip6tables",
     "bridge-nf-call-iptables",
     "forwarding",
+    "icmp_msgs_per_sec",
+    "icmp_ratelimit",
+    "icmp_ratemask",
     "ip_forward",
     "nf_conntrack_tcp_loose",
+    "ratelimit",
     "route_localnet",
     "rp_filter",
     "send_redirects",

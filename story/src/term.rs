@@ -272,7 +272,7 @@ impl Teller<'_> {
             if is_told && gap.kind == GapKind::Bypass {
                 continue;
             }
-            let line = escape::terminal(&gap.what);
+            let line = words::gap_words(gap);
             if !said.contains(&line) {
                 said.push(line);
             }
@@ -383,7 +383,7 @@ impl Teller<'_> {
             self.label("assumed", &[escape::terminal(line)]);
         }
         for gap in headline::notes(self.story) {
-            self.label("note", &[escape::terminal(&gap.what)]);
+            self.label("note", &[words::gap_words(gap)]);
         }
     }
 

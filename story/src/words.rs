@@ -11,7 +11,7 @@ mod steps;
 mod traced;
 
 use host::xt::RejectWith;
-use host::{Hook, Socket, SocketState};
+use host::{Gap, Hook, Socket, SocketState};
 use net::{Endpoint, Proto};
 use trace::{Cause, Client, Did, Outcome, Region, Server, Stage, Verdict};
 
@@ -284,10 +284,28 @@ fn cause_words(story: &Story, outcome: &Outcome, cause: &Cause, ends: &Ends) -> 
         ),
         Cause::Gap => match outcome.gaps.as_slice() {
             [] => "something that could not be read decides".to_owned(),
-            [gap] => escape::terminal(&gap.what),
-            [gap, rest @ ..] => format!("{}, and {} more", escape::terminal(&gap.what), rest.len()),
+            [gap] => gap_words(gap),
+            [gap, rest @ ..] => format!("{}, and {} more", gap_words(gap), rest.len()),
         },
     }
+}
+
+/// Characters that are told of what others wrote, who may have written as much as they liked.
+const LONG: usize = 240;
+
+/// What is not known, in one line that is not too long.
+pub(crate) fn gap_words(gap: &Gap) -> String {
+    shortened(&gap.what)
+}
+
+/// A text of somebody else's as one line that is not too long.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut told: String = text.chars().take(LONG + 1).collect();
+    if told.chars().count() > LONG {
+        let _ = told.pop();
+        told.push('…');
+    }
+    escape::terminal(&told)
 }
 
 /// What the kernel answers by itself with, where that is what answers.

@@ -20,6 +20,7 @@ pub struct Assumption {
 enum About {
     Addresses,
     DefaultRoute,
+    RoutingRules(Family),
     Settings,
 }
 
@@ -40,6 +41,7 @@ impl Assumption {
                 let is_remote = answer.from != From::Local;
                 is_remote && region.iter().any(is_far) || outcomes.any(|o| leads_far(host, o))
             }
+            About::RoutingRules(family) => answer.region.family == family,
             About::Settings => outcomes.any(|o| asks_settings(answer.from, o)),
         }
     }
@@ -106,6 +108,12 @@ pub fn complete(host: &mut Host) -> Vec<Assumption> {
             assumed.push(Assumption::new(About::DefaultRoute, text));
         }
     }
+    for family in [Family::V4, Family::V6] {
+        if lacks_routing_rules(host, family) {
+            let text = format!("the kernel's own routing rules for {family}: none were given");
+            assumed.push(Assumption::new(About::RoutingRules(family), &text));
+        }
+    }
     if !host.given.sysctls {
         let text = match host.sysctls.iter().next() {
             None => "the kernel's default settings: no sysctls were given",
@@ -114,6 +122,23 @@ pub fn complete(host: &mut Host) -> Vec<Assumption> {
         assumed.push(Assumption::new(About::Settings, text));
     }
     assumed
+}
+
+/// Whether routing rules of a family were not given, although the host has some use for them:
+/// routes in tables that the kernel's own rules never ask, or rules of the other family.
+fn lacks_routing_rules(host: &Host, family: Family) -> bool {
+    let mut rules = host.routing_rules.iter();
+    if host.given.routing_rules || rules.any(|rule| rule.family == family) {
+        return false;
+    }
+    let has_addresses = host
+        .addresses
+        .iter()
+        .any(|a| Family::of(a.addr) == family && !a.addr.is_loopback());
+    let is_asked = |route: &Route| matches!(route.table, 253..=255);
+    let mut routes = host.routes.iter();
+    let has_tables = routes.any(|route| route.dst.family() == family && !is_asked(route));
+    has_tables || has_addresses && !host.routing_rules.is_empty()
 }
 
 /// A loopback link where none was read.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use host::xt::RejectWith;
 use host::{Hook, Language, Policy};
 
-use crate::answer::{Cause, Did, RuleRef, Stage};
+use crate::answer::{Cause, Did, RuleRef};
 use crate::chain::{Flow, Place};
 use crate::eval::{Eval, Fork};
 use crate::hook::{ChainRef, Item, reroutes};
@@ -124,15 +124,12 @@ impl Eval<'_> {
     fn base_chain(&mut self, state: State, hook: Hook, chain: ChainRef) -> Ways<Fate> {
         let mark = state.packet.mark;
         let mut ways = Vec::new();
-        for (mut state, flow) in self.run_base(state, hook, chain) {
+        for (state, flow) in self.run_base(state, hook, chain) {
             let fate = Fate::from(flow);
             let moved = state.packet.mark != mark && reroutes(self.host, chain);
             if fate == Fate::Pass && moved {
                 ways.extend(self.reroute(state));
                 continue;
-            }
-            if fate == Fate::Queue {
-                state.note(Stage::Hook(hook), None, Did::Queue);
             }
             ways.push((state, fate));
         }

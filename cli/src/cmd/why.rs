@@ -1,5 +1,7 @@
 //! `berth why`: what happens to a connection, and why.
 
+use std::net::IpAddr;
+
 use anyhow::{Context as _, bail};
 use host::Host;
 use kernel::Flow;
@@ -103,16 +105,46 @@ impl Desk<'_> {
         let family = Family::of(asked.to.addr);
         let mut question = Question::about(asked.proto, asked.to);
         question.origin = self.source.origin(family, &self.cluster.catalog)?;
-        if question.origin == Origin::Everywhere && asked.to.addr.is_loopback() {
+        let is_open = question.origin == Origin::Everywhere && self.args.iif.is_none();
+        if is_open && asked.to.addr.is_loopback() {
             // Only this host can mean it: packets to loopback addresses come from nowhere else.
             question.origin = Origin::Local;
         }
         question.iif.clone_from(&self.args.iif);
         question.sport = self.args.sport;
         question.mac = self.args.mac;
-        question.user = self.args.uid;
+        question.user = self.args.uid.unwrap_or_default();
         question.pod_ranges = self.cluster.pod_ranges(&self.args.cluster, &self.host);
+        self.check_client(&question)?;
         Ok(question)
+    }
+
+    /// Refuses what has no meaning for the kind of client that is asked about.
+    fn check_client(&self, question: &Question) -> anyhow::Result<()> {
+        let args = self.args;
+        let is_own = |addr: IpAddr| {
+            let mut own = self.host.addresses.iter();
+            addr.is_loopback() || own.any(|address| address.addr == addr)
+        };
+        let is_local = match &question.origin {
+            Origin::Local => true,
+            Origin::Address(addr) => is_own(*addr) && args.iif.is_none(),
+            Origin::Outside | Origin::Pods => false,
+            // Every kind of client is asked about: each takes what is for it.
+            Origin::Everywhere => return Ok(()),
+        };
+        if is_local && args.iif.is_some() {
+            bail!("why: a client on this host comes in on no interface: leave out --in, or --from");
+        }
+        if is_local && args.mac.is_some() {
+            bail!(
+                "why: a client on this host has no link-layer address: leave out --mac, or --from"
+            );
+        }
+        if !is_local && args.uid.is_some() {
+            bail!("why: --uid is of a client on this host: leave it out, or give --from local");
+        }
+        Ok(())
     }
 
     fn answers(&self, question: &Question) -> anyhow::Result<Vec<Answer>> {

@@ -104,7 +104,13 @@ fn rules(desk: &mut Desk, args: &HostArgs) -> anyhow::Result<()> {
         desk.host.routing_rules.extend(rules);
     }
     desk.host.routing_rules.sort_by_key(|rule| rule.priority);
-    desk.host.given.routing_rules = true;
+    let has = |family| {
+        desk.host
+            .routing_rules
+            .iter()
+            .any(|rule| rule.family == family)
+    };
+    desk.host.given.routing_rules = has(Family::V4) && has(Family::V6);
     Ok(())
 }
 

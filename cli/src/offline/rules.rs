@@ -30,6 +30,8 @@ pub(super) fn read(desk: &mut Desk, paths: &[PathBuf]) -> anyhow::Result<()> {
 struct Rules {
     saved: Vec<Table>,
     listed: Vec<Listed>,
+    /// What was wrong with listings, with the table that it was in where that is known.
+    problems: Vec<(Option<(TableFamily, String)>, Problem)>,
     legacy_beside: Vec<host::Gap>,
 }
 
@@ -78,8 +80,8 @@ impl Rules {
         }
         match parse::kind(&bytes) {
             Kind::IptablesSave => self.save(desk, input),
-            Kind::NftText => self.listing(desk, input.name, parse::nft_list(input)),
-            Kind::NftJson => self.listing(desk, input.name, parse::nft_json(input)),
+            Kind::NftText => self.listing(desk, input, parse::nft_list(input)),
+            Kind::NftJson => self.listing(desk, input, parse::nft_json(input)),
             Kind::Snapshot => bail!("cannot read {name} as rules: give it as --snapshot"),
             Kind::Ss => bail!("cannot read {name} as rules: give it as --sockets"),
             Kind::Unknown => bail!(
@@ -109,14 +111,17 @@ impl Rules {
     fn listing(
         &mut self,
         desk: &mut Desk,
-        file: &str,
+        input: Input<'_>,
         (tables, problems): (Vec<Table>, Vec<Problem>),
     ) {
-        desk.add_problems(GapKind::Rules, problems);
+        let placed = problems
+            .into_iter()
+            .map(|problem| (table_at(input, &tables, problem.line), problem));
+        self.problems.extend(placed);
         let given = &mut desk.host.given;
         (given.rules_v4, given.rules_v6) = (true, true);
         self.listed.extend(tables.into_iter().map(|table| Listed {
-            file: file.to_owned(),
+            file: input.name.to_owned(),
             table,
         }));
     }
@@ -158,6 +163,10 @@ impl Rules {
             .filter(|table| table.language == Language::Nft)
             .map(key)
             .collect();
+        let problems = self.problems.into_iter();
+        let left = problems
+            .filter(|(table, _)| table.as_ref().is_none_or(|table| !replaced.contains(table)));
+        desk.add_problems(GapKind::Rules, left.map(|(_, problem)| problem));
         let has_legacy = self.saved.iter().any(|t| t.language == Language::Legacy);
         if !has_legacy {
             desk.host.gaps.extend(self.legacy_beside);
@@ -189,6 +198,19 @@ impl Rules {
         tables.extend(self.saved.into_iter().chain(listed));
         tables.sort_by_key(|table| table.language);
     }
+}
+
+/// The table that a line of a listing stands in, by the last heading before it.
+fn table_at(input: Input<'_>, tables: &[Table], line: usize) -> Option<(TableFamily, String)> {
+    let text = String::from_utf8_lossy(input.text);
+    let mut before: Vec<&str> = text.lines().take(line).collect();
+    before.reverse();
+    let heading = before.iter().find_map(|line| line.strip_prefix("table "))?;
+    let mut words = heading.split_whitespace();
+    let (family, name) = (words.next()?, words.next()?);
+    let mut known = tables.iter();
+    let table = known.find(|table| table.name == name && table.family.to_string() == family)?;
+    Some((table.family, table.name.clone()))
 }
 
 fn family_word(family: TableFamily) -> &'static str {
@@ -232,7 +254,7 @@ mod tests {
                 file: String::new(),
                 table: table(Language::Nft, 1),
             }],
-            legacy_beside: Vec::new(),
+            ..Rules::default()
         };
         let mut desk = Desk::default();
         rules.place(&mut desk);

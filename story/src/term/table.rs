@@ -70,7 +70,7 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
         paper.line(&wrap(&note, options.width).join("\n"));
     }
     for gap in scan.host.gaps.iter().filter(|_| unknown > 0) {
-        paper.label("gap", &escape::terminal(&gap.what));
+        paper.label("gap", &words::gap_words(gap));
     }
     paper.text()
 }

@@ -13,6 +13,7 @@ use host::xt::{
 use net::{Family, Prefix, Proto};
 
 use crate::escape;
+use crate::words::shortened;
 
 /// The tests of a rule, in the order in which they are made, joined by commas; empty where
 /// the rule tests nothing. A protocol that a port test names again is said once.
@@ -448,7 +449,7 @@ pub(crate) fn mac_text(mac: [u8; 6]) -> String {
 }
 
 fn gap_words(name: &str, options: &str) -> String {
-    let options = escape::terminal(options);
+    let options = shortened(options);
     let space = if options.is_empty() { "" } else { " " };
     format!("match `{}{space}{options}`", escape::terminal(name))
 }
