@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use host::dump::Dump;
 use host::parse::{self, Input, Problem};
-use host::{Gap, GapKind, Host};
+use host::{Connections, Gap, GapKind, Host};
 
 use crate::args::HostArgs;
 use crate::{input, out};
@@ -104,14 +104,16 @@ impl Desk {
     }
 
     fn connections(&mut self, args: &HostArgs) -> anyhow::Result<()> {
-        if !args.conntrack.is_empty() {
-            self.host.connections.clear();
+        if args.conntrack.is_empty() {
+            return Ok(());
         }
+        let mut all = Vec::new();
         for path in &args.conntrack {
             // Connections that are there already decide nothing about a new one.
             let found = self.parsed(GapKind::Input, path, |_, input| parse::conntrack(input))?;
-            self.host.connections.extend(found);
+            all.extend(found);
         }
+        self.host.connections = Connections::of(all);
         Ok(())
     }
 

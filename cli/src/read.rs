@@ -1,8 +1,10 @@
 //! Reads the host that is asked about: this one, one that was saved, one put together.
 
-use host::Host;
 use host::dump::Dump;
-use kernel::Flow;
+use host::{Host, SocketState};
+use kernel::netns::NetnsRef;
+use kernel::{Flow, Wanted};
+use net::Proto;
 
 use crate::args::HostArgs;
 use crate::{live, offline};
@@ -13,15 +15,64 @@ pub(crate) struct Read {
     pub(crate) dump: Option<Dump>,
 }
 
-/// Reads it; of conntrack's entries those of `flow`.
-pub(crate) fn read(args: &HostArgs, flow: Option<Flow>) -> anyhow::Result<Read> {
+/// Which of the connections that a host tracks are read with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Connections {
+    /// None.
+    Unread,
+    /// Those of one flow.
+    Of(Flow),
+    /// Those to listeners and NodePorts.
+    OfListeners,
+}
+
+/// Reads it, with these connections where it is a running one.
+pub(crate) fn read(args: &HostArgs, connections: Connections) -> anyhow::Result<Read> {
     if args.is_offline() {
         let (host, dump) = offline::read(args)?;
         return Ok(Read { host, dump });
     }
-    let dump = live::read(args.netns.as_ref(), flow)?;
+    live(args.netns.as_ref(), connections)
+}
+
+/// Reads a network namespace of this machine.
+pub(crate) fn live(netns: Option<&NetnsRef>, connections: Connections) -> anyhow::Result<Read> {
+    let flow = match connections {
+        Connections::Of(flow) => Some(flow),
+        Connections::Unread | Connections::OfListeners => None,
+    };
+    let mut dump = live::read(netns, flow)?;
+    let mut host = host::wire::host(&dump);
+    if matches!(connections, Connections::OfListeners) {
+        // Which they are is known only now.
+        kernel::read_connections(netns, &wanted(&host), &mut dump)?;
+        host::wire::add_connections(&mut host, &dump);
+    }
     Ok(Read {
-        host: host::wire::host(&dump),
+        host,
         dump: Some(dump),
     })
+}
+
+/// The ports of this host that a process waits on or a rule was made for.
+fn wanted(host: &Host) -> Wanted {
+    let waits = |state| matches!(state, SocketState::Listen | SocketState::Unconnected);
+    let listeners = host.sockets.iter().filter(|socket| waits(socket.state));
+    let addrs = host.addresses.iter().map(|own| own.addr).collect();
+    let is_own = |addr| host.addresses.iter().any(|own| own.addr == addr);
+    let node_ports = trace::frontends(host).into_iter();
+    let node_ports = node_ports.filter(|frontend| frontend.addr.is_none_or(is_own));
+    let protos = |proto: Option<Proto>| match proto {
+        Some(proto) => vec![proto],
+        None => vec![Proto::TCP, Proto::UDP],
+    };
+    let ports =
+        node_ports.flat_map(|one| protos(one.proto).into_iter().map(move |p| (p, one.port)));
+    Wanted {
+        addrs,
+        ports: listeners
+            .map(|socket| (socket.proto, socket.port))
+            .chain(ports)
+            .collect(),
+    }
 }

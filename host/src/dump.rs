@@ -63,7 +63,7 @@ pub mod section {
     pub const ROUTES: &str = "route/routes";
     /// `RTM_NEWNEXTHOP` messages.
     pub const NEXTHOPS: &str = "route/nexthops";
-    /// `IPCTNL_MSG_CT_NEW` messages of the flows asked about.
+    /// `IPCTNL_MSG_CT_NEW` messages of the destinations asked about.
     pub const CONNTRACK: &str = "conntrack/entries";
     /// Text as `sysctl -a` prints it.
     pub const SYSCTLS: &str = "sysctl";

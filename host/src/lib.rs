@@ -22,7 +22,7 @@ mod set;
 mod socket;
 mod sysctl;
 
-pub use conntrack::{Connection, ConntrackTuple};
+pub use conntrack::{Connection, Connections, ConntrackTuple};
 pub use gap::{Gap, GapKind};
 pub use link::{Address, Link};
 pub use route::{NextHop, Route, RouteKind, RoutingAction, RoutingRule};
@@ -54,8 +54,8 @@ pub struct Host {
     pub ipsets: Vec<IpSet>,
     /// Sockets that listen or are bound, and connections of the flows asked about.
     pub sockets: Vec<Socket>,
-    /// Conntrack entries of the flows asked about.
-    pub connections: Vec<Connection>,
+    /// Conntrack entries of the destinations asked about.
+    pub connections: Connections,
     /// What could not be read or is not modelled, and where.
     pub gaps: Vec<Gap>,
     /// Which parts were given at all: a part that is absent is not the same as an empty one.

@@ -18,7 +18,7 @@ mod xt;
 pub use nftrace::reports;
 
 use crate::dump::{Dump, section};
-use crate::{Host, Ruleset, Sysctls};
+use crate::{Connections, Host, Ruleset, Sysctls};
 
 /// The machine that a dump was read from.
 ///
@@ -45,10 +45,23 @@ pub fn host(dump: &Dump) -> Host {
         },
         ipsets: ipset::sets(dump.section(section::IPSET_LIST), &mut gaps),
         sockets: diag::sockets(dump, &mut gaps),
-        connections: conntrack::connections(dump.section(section::CONNTRACK), &mut gaps),
+        connections: Connections::of(conntrack::connections(
+            dump.section(section::CONNTRACK),
+            &mut gaps,
+        )),
         given: missing::given(dump),
         gaps,
     }
+}
+
+/// Adds to a host what its dump has gained since: connections, which are read when it is known
+/// which are wanted.
+pub fn add_connections(host: &mut Host, dump: &Dump) {
+    let mut gaps = missing::gaps(dump);
+    gaps.retain(|gap| !host.gaps.contains(gap));
+    let entries = dump.section(section::CONNTRACK);
+    host.connections = Connections::of(conntrack::connections(entries, &mut gaps));
+    host.gaps.extend(gaps);
 }
 
 /// Settings as `sysctl -a` prints them, a line each.

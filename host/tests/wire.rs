@@ -625,13 +625,14 @@ fn a_translated_connection_has_both_tuples() {
     let host = decoded("sockets.snapshot");
     let nat = host
         .connections
+        .as_slice()
         .iter()
         .find(|c| c.original.dport == 8080)
         .unwrap();
     assert_eq!((nat.proto, nat.mark, nat.zone), (Proto::TCP, 5, 0));
     assert_eq!((nat.reply.src, nat.reply.sport), (addr("127.0.0.1"), 81));
     assert_eq!(nat.status & 0x30, 0x20, "destination translated");
-    assert_eq!(host.connections.len(), 3);
+    assert_eq!(host.connections.as_slice().len(), 3);
 }
 
 #[test]

@@ -15,5 +15,5 @@ mod ready;
 mod signals;
 mod sys;
 
-pub use read::{Flow, Progress, ReadError, ReadOptions, read};
+pub use read::{Flow, Progress, ReadError, ReadOptions, Wanted, read, read_connections};
 pub use signals::Held;

@@ -128,6 +128,30 @@ impl Netlink {
         received
     }
 
+    /// Asks for a dump and shows each message to `look`, keeping none: for what is long and
+    /// mostly not wanted.
+    pub(crate) fn dump_each(
+        &mut self,
+        request: Request,
+        mut look: impl FnMut(Message<'_>),
+    ) -> io::Result<()> {
+        self.send(request.dump())?;
+        let mut received = Vec::new();
+        loop {
+            received.clear();
+            self.receive(&mut received)?;
+            for message in Messages(&received) {
+                if let Some(error) = message.error() {
+                    return Err(error);
+                }
+                if message.is_done() {
+                    return message.done();
+                }
+                look(message);
+            }
+        }
+    }
+
     /// Asks for one object and appends the message that answers to `into`.
     pub(crate) fn ask(&mut self, request: Request, into: &mut Vec<u8>) -> io::Result<()> {
         self.send(request)?;

@@ -26,6 +26,8 @@ use host::dump::{Dump, Unread, section};
 use crate::netns::{NetnsError, NetnsRef, in_netns};
 use modules::Modules;
 
+pub use conntrack::{Wanted, read_connections};
+
 /// What to read, and of which network namespace.
 #[derive(Clone, Default)]
 pub struct ReadOptions<'a> {

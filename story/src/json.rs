@@ -129,6 +129,7 @@ fn listener_item(scan: &Scan, listener: &Listener) -> ListenerItem {
         from_outside: from(From::Outside),
         from_pods: from(From::Pod),
         from_this_host: from(From::Local),
+        old_connections: listener.old(),
         targets: listener
             .heard
             .iter()

@@ -41,6 +41,7 @@ use common::sight::Sight;
 
 pub(crate) use common::sight;
 pub(crate) use nodeport_in_ephemeral_range::may_be_picked;
+pub(crate) use old_connections_survive::survivors;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

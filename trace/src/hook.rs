@@ -149,6 +149,7 @@ fn must_precede(host: &Host, a: Item, b: Item) -> bool {
 pub(crate) fn tracks(host: &Host, family: Family) -> bool {
     let entries = host
         .connections
+        .as_slice()
         .iter()
         .any(|c| Family::of(c.original.src) == family);
     let tables = host.ruleset.tables.iter();

@@ -12,7 +12,7 @@ use net::{Endpoint, Family, Prefix};
 use crate::answer::{Answer, From, Outcome, Verdict};
 use crate::deliver::accepts;
 use crate::explore::Tracer;
-use crate::findings::{Finding, Names, findings, may_be_picked, sight};
+use crate::findings::{Finding, Names, findings, may_be_picked, sight, survivors};
 use crate::frontends::frontends;
 use crate::question::{Origin, Question};
 
@@ -55,6 +55,9 @@ pub struct Heard {
     pub fates: Vec<Vec<Fate>>,
     /// Named mistakes in the answers.
     pub findings: Vec<Finding>,
+    /// Connections to these addresses that were opened before the rules, and go on working where
+    /// no new one gets.
+    pub old: usize,
 }
 
 impl Listener<'_> {
@@ -63,6 +66,11 @@ impl Listener<'_> {
     pub fn fate(&self, from: From) -> Option<Fate> {
         let ends = self.heard.iter().flat_map(|heard| heard.of_kind(from));
         ends.map(|(_, _, fate)| fate).max()
+    }
+
+    /// How many connections were opened before the rules and go on working where no new one gets.
+    pub fn old(&self) -> usize {
+        self.heard.iter().map(|heard| heard.old).sum()
     }
 
     /// The worst that becomes of any packet; `None` where none of its addresses is there.
@@ -138,26 +146,35 @@ fn groups(host: &Host) -> Vec<Vec<&Socket>> {
 /// The addresses that clients reach a socket at, where no other socket is more specific.
 fn addresses(host: &Host, group: &[&Socket]) -> Vec<IpAddr> {
     let socket = group[0];
-    let own = host.addresses.iter().map(|own| own.addr);
-    let loopback = [
-        IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(Ipv6Addr::LOCALHOST),
-    ];
-    let has_v6 = host.addresses.iter().any(|own| own.addr.is_ipv6());
-    let loopback = loopback.into_iter().filter(|addr| addr.is_ipv4() || has_v6);
-    let is_link_local = |addr: &IpAddr| match addr {
+    let mut addrs = own_addresses(host);
+    let is_here = is_here(host, socket.addr) && !is_link_local(socket.addr);
+    addrs.extend(Some(socket.addr).filter(|_| is_here));
+    addrs.retain(|addr| accepts(socket, *addr) && !is_taken(host, socket, *addr));
+    in_order(addrs)
+}
+
+/// The addresses of a host that clients can ask for, loopback last; link-local ones need a link
+/// as well.
+pub(crate) fn own_addresses(host: &Host) -> Vec<IpAddr> {
+    let mut addrs: Vec<IpAddr> = host.addresses.iter().map(|own| own.addr).collect();
+    let has_v6 = addrs.iter().any(IpAddr::is_ipv6);
+    addrs.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    addrs.extend(has_v6.then_some(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+    addrs.retain(|addr| !is_link_local(*addr));
+    in_order(addrs)
+}
+
+fn is_link_local(addr: IpAddr) -> bool {
+    match addr {
         IpAddr::V4(_) => false,
         IpAddr::V6(addr) => addr.is_unicast_link_local(),
-    };
-    let mut addrs: Vec<IpAddr> = own
-        .chain(loopback)
-        .chain([socket.addr])
-        .filter(|addr| accepts(socket, *addr) && !addr.is_unspecified() && !is_link_local(addr))
-        .filter(|addr| is_here(host, *addr) && !is_taken(host, socket, *addr))
-        .collect();
+    }
+}
+
+/// Each once; what others can reach comes first.
+fn in_order(mut addrs: Vec<IpAddr>) -> Vec<IpAddr> {
     addrs.sort_unstable();
     addrs.dedup();
-    // What others can reach comes first.
     addrs.sort_by_key(IpAddr::is_loopback);
     addrs
 }
@@ -196,9 +213,11 @@ fn hear(
     let Ok(mut answers) = tracer.answer(&question) else {
         return;
     };
+    let old = survivors(tracer.host(), &question, &answers);
     let mut known = listener.heard.iter_mut();
     if let Some(alike) = known.find(|heard| fares_alike(heard, &answers, addr)) {
         alike.addrs.push(addr);
+        alike.old += old;
         return;
     }
     let mut fates_of = |answer: &Answer| -> Vec<Fate> {
@@ -222,6 +241,7 @@ fn hear(
         answers,
         fates,
         findings,
+        old,
     });
 }
 

@@ -10,7 +10,7 @@ use crate::args::{ClusterArgs, DiffArgs, HostArgs};
 use crate::cluster::{self, Cluster};
 use crate::late::Late;
 use crate::out;
-use crate::read::read;
+use crate::read::{Connections, read};
 
 /// Compares, prints what ends otherwise, and gives the exit status: 1 where something does.
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<u8> {
@@ -56,7 +56,7 @@ fn state(
     cluster: &Cluster,
     told: &ClusterArgs,
 ) -> anyhow::Result<(Host, Vec<Prefix>)> {
-    let mut read = read(args, None).context("diff")?;
+    let mut read = read(args, Connections::Unread).context("diff")?;
     let _ = trace::complete(&mut read.host);
     let pods = cluster.pod_ranges(told, &read.host);
     Ok((read.host, pods))

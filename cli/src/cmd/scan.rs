@@ -7,13 +7,13 @@ use trace::{Fate, Listener};
 
 use crate::args::ScanArgs;
 use crate::late::Late;
-use crate::read::read;
+use crate::read::{Connections, read};
 use crate::{cluster, names, out};
 
 /// Asks about every listener, prints what was found, and gives the exit status.
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     let cluster = cluster::load(&args.cluster).context("scan")?;
-    let mut read = read(&args.host, None).context("scan")?;
+    let mut read = read(&args.host, Connections::OfListeners).context("scan")?;
     let _ = trace::complete(&mut read.host);
     let names = names::names(&read.host, read.dump.as_ref(), &cluster.catalog);
     let pods = cluster.pod_ranges(&args.cluster, &read.host);

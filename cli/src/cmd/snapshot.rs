@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use host::dump::Dump;
 
 use crate::args::SnapshotArgs;
-use crate::{live, out};
+use crate::out;
+use crate::read::{self, Connections};
 
 /// Reads the host and writes the file; what could not be read is said on stderr.
 pub(crate) fn run(args: &SnapshotArgs) -> anyhow::Result<u8> {
@@ -19,7 +20,8 @@ pub(crate) fn run(args: &SnapshotArgs) -> anyhow::Result<u8> {
     if args.output.is_none() && io::stdout().is_terminal() {
         bail!("snapshot: would fill the terminal with bytes: give -o FILE");
     }
-    let dump = live::read(args.netns.as_ref(), None).context("snapshot")?;
+    let read = read::live(args.netns.as_ref(), Connections::OfListeners).context("snapshot")?;
+    let dump = read.dump.unwrap_or_default();
     say_unread(&dump);
     let bytes = dump.to_bytes();
     match &args.output {

@@ -11,7 +11,7 @@ use trace::{Answer, Assumption, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
 use crate::cluster::{self, Cluster};
-use crate::read::read;
+use crate::read::{Connections, read};
 use crate::source::Source;
 use crate::target::{Asked, Target};
 use crate::{names, out, probe, traced};
@@ -27,15 +27,15 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         }
     }
     let cluster = cluster::load(&args.cluster).context("why")?;
-    let flow = match target {
-        Target::Endpoint(to) => Some(Flow {
+    let connections = match target {
+        Target::Endpoint(to) => Connections::Of(Flow {
             proto: args.protocol(),
             dst: to.addr,
             port: to.port,
         }),
-        Target::Port(_) | Target::Service { .. } => None,
+        Target::Port(_) | Target::Service { .. } => Connections::Unread,
     };
-    let mut read = read(&args.host, flow).context("why")?;
+    let mut read = read(&args.host, connections).context("why")?;
     let assumed = trace::complete(&mut read.host);
     let asked = target.resolve(args.protocol(), &read.host, &cluster.catalog)?;
     let desk = Desk {

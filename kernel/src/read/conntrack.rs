@@ -1,15 +1,18 @@
-//! Connections that conntrack remembers of the flow asked about.
+//! Connections that conntrack remembers: of the flow asked about, or of many destinations.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
 use host::dump::{Dump, section};
+use net::Proto;
 use rustix::net::netlink::NETFILTER;
 
-use super::modules::{Presence, unknown_module};
-use super::{Flow, Reader, keep, missed, reason};
+use super::modules::{Modules, Presence, unknown_module};
+use super::{Flow, ReadError, Reader, keep, missed, reason};
 use crate::netlink::{Attributes, Messages, Netlink, Request};
+use crate::netns::{NetnsRef, in_netns};
 
 /// Kernel: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 const GET: u16 = 1 << 8 | 1;
@@ -21,6 +24,7 @@ const CTA_IP_V4_DST: u16 = 2;
 const CTA_IP_V6_DST: u16 = 4;
 const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_DST_PORT: u16 = 3;
+const CTA_STATUS: u16 = 3;
 const CTA_FILTER: u16 = 25;
 const CTA_FILTER_ORIG_FLAGS: u16 = 1;
 const CTA_FILTER_REPLY_FLAGS: u16 = 2;
@@ -31,31 +35,128 @@ const DIRECTIONS: [(u16, u16); 2] = [
 ];
 /// Compare destination, protocol and destination port (net/netfilter/nf_conntrack_netlink.c).
 const DST_PROTO_PORT: u32 = 0x2 | 0x8 | 0x20;
+/// Somebody answered (nf_conntrack_common.h).
+const IPS_SEEN_REPLY: u32 = 2;
 /// What `nfgenmsg` takes.
 const GENERIC: usize = 4;
+/// Entries that are kept of many destinations: about 25 MB of a snapshot.
+const MOST: usize = 100_000;
 
 impl Reader<'_> {
     /// Reads the entries of the flow asked about, if one was, and if conntrack runs.
     pub(super) fn conntrack(&self, dump: &mut Dump) {
-        let Some(flow) = self.options.flow else {
-            return;
-        };
-        if !Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists() {
-            return;
+        if let Some(flow) = self.options.flow {
+            read_if_there(&self.modules, dump, || Ok((read_entries(flow)?, 0)));
         }
-        let what = "conntrack entries";
-        match self.modules.all(&["nfnetlink", "nf_conntrack_netlink"]) {
-            Presence::There => match read_entries(flow) {
-                Ok(entries) => keep(dump, section::CONNTRACK, entries),
-                Err(error) => missed(dump, what, reason(&error, "CAP_NET_ADMIN")),
-            },
-            Presence::NotLoaded => {
-                let why = "kernel module nf_conntrack_netlink is not loaded, and asking would \
-                           load it";
-                missed(dump, what, why);
+    }
+}
+
+/// Destinations whose connections are wanted: each of these ports at each of these addresses,
+/// and at those of loopback.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The addresses, before any translation.
+    pub addrs: BTreeSet<IpAddr>,
+    /// The ports, likewise.
+    pub ports: BTreeSet<(Proto, u16)>,
+}
+
+/// Reads the answered connections to many destinations into a dump, in one pass over all that
+/// the kernel tracks: no more than these are kept, and of these no more than 100,000, which
+/// the dump then says.
+///
+/// # Errors
+/// [`ReadError::Namespace`] where `netns` cannot be entered. What cannot be read is in
+/// [`Dump::unread`].
+pub fn read_connections(
+    netns: Option<&NetnsRef>,
+    wanted: &Wanted,
+    dump: &mut Dump,
+) -> Result<(), ReadError> {
+    let modules = Modules::read(dump.text(section::RELEASE).trim());
+    let mut read = || read_if_there(&modules, dump, || read_wanted(wanted));
+    match netns {
+        Some(netns) => in_netns(netns, read)?,
+        None => read(),
+    }
+    Ok(())
+}
+
+/// Keeps what `read` finds, if conntrack runs: entries, and how many it had to leave out.
+fn read_if_there(
+    modules: &Modules,
+    dump: &mut Dump,
+    read: impl FnOnce() -> io::Result<(Vec<u8>, usize)>,
+) {
+    if !Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists() {
+        return;
+    }
+    let what = "conntrack entries";
+    match modules.all(&["nfnetlink", "nf_conntrack_netlink"]) {
+        Presence::There => match read() {
+            Ok((entries, left)) => {
+                keep(dump, section::CONNTRACK, entries);
+                if left > 0 {
+                    let why = format!("there are more than {MOST} of listeners and NodePorts");
+                    missed(dump, &format!("{left} {what}"), why);
+                }
             }
-            Presence::Unknown => missed(dump, what, unknown_module("nf_conntrack_netlink")),
+            Err(error) => missed(dump, what, reason(&error, "CAP_NET_ADMIN")),
+        },
+        Presence::NotLoaded => {
+            let why = "kernel module nf_conntrack_netlink is not loaded, and asking would \
+                       load it";
+            missed(dump, what, why);
         }
+        Presence::Unknown => missed(dump, what, unknown_module("nf_conntrack_netlink")),
+    }
+}
+
+fn read_wanted(wanted: &Wanted) -> io::Result<(Vec<u8>, usize)> {
+    let (mut kept, mut count, mut left) = (Vec::new(), 0, 0);
+    // Entries come and go all the time: a torn dump is as good as any.
+    Netlink::open(NETFILTER)?.dump_each(Request::new(GET, &[0; 4]), |entry| {
+        if !wanted.has(entry.attributes(GENERIC)) {
+            return;
+        }
+        if count == MOST {
+            left += 1;
+            return;
+        }
+        count += 1;
+        kept.extend_from_slice(entry.whole);
+    })?;
+    Ok((kept, left))
+}
+
+impl Wanted {
+    /// Whether an entry is of a connection that was answered, to one of the destinations.
+    fn has(&self, entry: Attributes<'_>) -> bool {
+        let tuple = entry.nested(CTA_TUPLE_ORIG);
+        let (ip, proto) = (tuple.nested(CTA_TUPLE_IP), tuple.nested(CTA_TUPLE_PROTO));
+        let port = proto
+            .get(CTA_PROTO_DST_PORT)
+            .and_then(|b| b.try_into().ok());
+        let number = proto.get(CTA_PROTO_NUM).and_then(|b| b.first());
+        let is_port = number.zip(port).is_some_and(|(&number, port)| {
+            let port = u16::from_be_bytes(port);
+            self.ports.contains(&(Proto(number), port))
+        });
+        let v4 = || {
+            <[u8; 4]>::try_from(ip.get(CTA_IP_V4_DST)?)
+                .ok()
+                .map(IpAddr::from)
+        };
+        let v6 = || {
+            <[u8; 16]>::try_from(ip.get(CTA_IP_V6_DST)?)
+                .ok()
+                .map(IpAddr::from)
+        };
+        let is_addr = |addr: IpAddr| addr.is_loopback() || self.addrs.contains(&addr);
+        let is_answered = |status| status & IPS_SEEN_REPLY != 0;
+        is_port
+            && v4().or_else(v6).is_some_and(is_addr)
+            && entry.be32(CTA_STATUS).is_some_and(is_answered)
     }
 }
 

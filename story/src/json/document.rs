@@ -79,6 +79,8 @@ pub struct ListenerItem {
     pub from_pods: Option<&'static str>,
     /// The same from this host.
     pub from_this_host: Option<&'static str>,
+    /// Connections that were opened before the rules and go on working where no new one gets.
+    pub old_connections: usize,
     /// What becomes of packets, in full: one for the addresses that fare alike.
     pub targets: Vec<TargetItem>,
 }

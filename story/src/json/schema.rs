@@ -58,6 +58,8 @@ pub fn scan_schema() -> Value {
                         "from_outside": fate("the same from outside; null where nobody can send from there"),
                         "from_pods": fate("the same from pods of this node"),
                         "from_this_host": fate("the same from this host"),
+                        "old_connections": {"type": "integer",
+                            "description": "connections opened before the rules that go on working where no new one gets"},
                         "targets": {"type": "array", "items": target(),
                             "description": "one for the addresses that fare alike"}
                     }

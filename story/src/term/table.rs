@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use host::Socket;
+use host::{Gap, GapKind, Socket};
 use net::Proto;
 use trace::{Answer, Fate, From, Heard, Listener, Outcome, Severity, Verdict};
 
@@ -69,7 +69,9 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
         paper.blank();
         paper.line(&wrap(&note, options.width).join("\n"));
     }
-    for gap in scan.host.gaps.iter().filter(|_| unknown > 0) {
+    // Parts that were skipped or cut make no end uncertain, but the listing.
+    let is_told = |gap: &&Gap| unknown > 0 || gap.kind == GapKind::Input;
+    for gap in scan.host.gaps.iter().filter(is_told) {
         paper.label("gap", &words::gap_words(gap));
     }
     paper.text()
@@ -121,6 +123,8 @@ struct Row {
     absent: Option<String>,
     /// Named mistakes with their codes.
     causes: Vec<(String, &'static str)>,
+    /// Connections that were opened before the rules and go on working.
+    old: usize,
     /// The question to ask for the whole story.
     ask: Option<String>,
     worst: Option<Fate>,
@@ -136,6 +140,7 @@ fn rows(scan: &Scan) -> Vec<Row> {
             (&known.port, &known.holder) == (&row.port, &row.holder)
                 && (&known.cells, &known.parts) == (&row.cells, &row.parts)
                 && known.causes == row.causes
+                && known.old == row.old
         };
         if !rows
             .iter()
@@ -175,6 +180,7 @@ fn row(scan: &Scan, listener: &Listener) -> Row {
         parts: parts(scan, listener),
         absent: absent(scan, listener),
         causes,
+        old: listener.old(),
         ask: ask(listener),
         worst: listener.worst(),
     }
@@ -358,6 +364,18 @@ fn shares(answer: &Answer, fates: &[Fate]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// What connections opened before the rules make of a port that new ones lose.
+fn old(count: usize) -> Option<String> {
+    let open = match count {
+        0 => return None,
+        1 => "1 connection opened before the rules goes on working".to_owned(),
+        count => format!("{count} connections opened before the rules go on working"),
+    };
+    Some(format!(
+        "{open}: some requests fail [old-connections-survive]"
+    ))
+}
+
 fn addresses(addrs: &[IpAddr]) -> String {
     let mut named: Vec<String> = addrs.iter().take(NAMED).map(ToString::to_string).collect();
     if addrs.len() > NAMED {
@@ -441,6 +459,7 @@ fn remarks(paper: &mut Paper, row: &Row, width: usize) {
     for (title, code) in &row.causes {
         lines.extend(wrap(&format!("{title} [{code}]"), room));
     }
+    lines.extend(old(row.old).iter().flat_map(|text| wrap(text, room)));
     lines.extend(row.ask.clone().filter(|_| row.worst > Some(Fate::Blocked)));
     for line in lines {
         paper.dim(&format!("{:indent$}{line}", ""));

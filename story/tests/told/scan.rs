@@ -16,6 +16,7 @@ fn heard(world: &World, fate: Fate) -> Heard {
         answers: world.answers.clone(),
         fates: vec![vec![fate]],
         findings: world.findings.clone(),
+        old: 0,
     }
 }
 
@@ -59,6 +60,21 @@ fn what_arrives_is_only_counted_unless_asked_for() {
     assert!(told(&world, vec![own], true).contains("  ok "));
     let blocked = told(&world, vec![heard(&world, Fate::Blocked)], false);
     assert!(blocked.contains("1 kept from some sources"), "{blocked}");
+}
+
+#[test]
+fn connections_from_before_the_rules_are_counted_where_new_ones_are_lost() {
+    let world = world();
+    let with = |old| Heard {
+        old,
+        ..heard(&world, Fate::Lost)
+    };
+    let text = told(&world, vec![with(1), with(2)], false);
+    let said = "3 connections opened before the rules go on working: some requests";
+    assert!(text.contains(said), "{text}");
+    let text = told(&world, vec![with(1)], false);
+    assert!(text.contains("1 connection opened"), "{text}");
+    assert!(!told(&world, vec![with(0)], false).contains("before the rules"));
 }
 
 #[test]

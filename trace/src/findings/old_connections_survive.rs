@@ -1,12 +1,13 @@
 //! Connections opened before the rules go where no new one gets.
 
-use host::Connection;
+use host::{Connection, Host};
 use net::Endpoint;
 
 use super::common::doc::documented;
 use super::common::sight::{Sight, destination};
 use super::{Finding, FindingDoc, Fix, Severity};
-use crate::answer::{Answer, From, Verdict};
+use crate::answer::{Answer, From, Outcome, Verdict};
+use crate::question::Question;
 
 documented! {
     /// Connections that were opened before the rules changed go on working.
@@ -33,14 +34,16 @@ const SEEN_REPLY: u32 = 2;
 
 pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     let answer = &sight.answers[sight.answer];
-    let old = |answer: &Answer| {
-        let all = sight.host.connections.iter();
-        let old: Vec<&Connection> = all.filter(|one| is_old(sight, answer, one)).collect();
-        old
-    };
-    let here = old(answer);
-    let first = here.first()?;
-    let all: usize = sight.answers.iter().map(|answer| old(answer).len()).sum();
+    // They are a matter of the answer, not of each way it may end.
+    if !answer
+        .outcomes
+        .first()
+        .is_some_and(|first| std::ptr::eq(first, sight.outcome))
+    {
+        return None;
+    }
+    let first = old(sight.host, sight.question, answer).next()?;
+    let all = survivors(sight.host, sight.question, sight.answers);
     let to = sight.question.to;
     let title = if all == 1 {
         format!("1 open connection to {to} goes where new ones do not")
@@ -75,33 +78,45 @@ fn goes(connection: &Connection) -> Endpoint {
     }
 }
 
-/// Whether a connection is one that an answer is about, and goes where none of its outcomes
-/// leads.
-fn is_old(sight: &Sight<'_>, answer: &Answer, connection: &Connection) -> bool {
-    let to = sight.question.to;
-    let original = &connection.original;
-    let is_asked = connection.proto == sight.question.proto
-        && (original.dst, original.dport) == (to.addr, to.port)
-        && connection.status & SEEN_REPLY != 0;
-    let is_local = sight.is_own(original.src);
-    let is_from_here = if answer.from == From::Local {
-        is_local
-    } else {
-        !is_local && answer.region.contains(original.src)
-    };
-    let leads_there = |outcome: &crate::Outcome| match outcome.verdict {
-        Verdict::Delivered | Verdict::Forwarded => {
-            destination(outcome).unwrap_or(to) == goes(connection)
+/// How many connections go where none of the answers to a question leads new ones.
+pub(crate) fn survivors(host: &Host, question: &Question, answers: &[Answer]) -> usize {
+    let counts = answers
+        .iter()
+        .map(|answer| old(host, question, answer).count());
+    counts.sum()
+}
+
+/// The connections that an answer is about, and that go where none of its outcomes leads.
+fn old<'h>(
+    host: &'h Host,
+    question: &Question,
+    answer: &Answer,
+) -> impl Iterator<Item = &'h Connection> {
+    let to = question.to;
+    let is_from_here = move |connection: &Connection| {
+        let src = connection.original.src;
+        let is_local = src.is_loopback() || host.addresses.iter().any(|own| own.addr == src);
+        if answer.from == From::Local {
+            is_local
+        } else {
+            !is_local && answer.region.contains(src)
         }
+    };
+    let leads_to = move |outcome: &Outcome, served: Endpoint| match outcome.verdict {
+        Verdict::Delivered | Verdict::Forwarded => destination(outcome).unwrap_or(to) == served,
         Verdict::Refused | Verdict::Rejected | Verdict::Dropped => false,
         Verdict::Unknown => true,
     };
-    is_asked && is_from_here && !answer.outcomes.iter().any(leads_there)
+    let open = host.connections.to(question.proto, to).iter();
+    open.filter(move |one| {
+        let is_known = |outcome| leads_to(outcome, goes(one));
+        one.status & SEEN_REPLY != 0 && is_from_here(one) && !answer.outcomes.iter().any(is_known)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use host::{Connection, ConntrackTuple};
+    use host::{Connection, Connections, ConntrackTuple};
     use net::Proto;
 
     use super::super::Severity;
@@ -136,7 +151,7 @@ mod tests {
     #[test]
     fn a_connection_from_before_the_rules_is_counted() {
         let mut world = World::of(RULES_WITH_ENDPOINTS, &["tcp/0.0.0.0:31081=envoy"]);
-        world.host.connections = vec![connection("192.168.77.1:31081"); 2];
+        world.host.connections = Connections::of(vec![connection("192.168.77.1:31081"); 2]);
         let found = world.findings("192.168.77.1:31081");
         let note = found.last().unwrap();
         assert_eq!(note.code, "old-connections-survive");
@@ -150,7 +165,7 @@ mod tests {
     #[test]
     fn a_connection_to_a_backend_that_still_is_one_is_no_old_one() {
         let mut world = World::of(RULES_WITH_ENDPOINTS, &[]);
-        world.host.connections = vec![connection("10.52.1.11:8080")];
+        world.host.connections = Connections::of(vec![connection("10.52.1.11:8080")]);
         assert_eq!(world.codes("192.168.77.1:31081"), [""; 0]);
     }
 }
