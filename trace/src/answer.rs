@@ -7,7 +7,7 @@ use host::{Gap, Hook, Socket};
 use net::{Endpoint, Family, Prefix, ServiceName};
 
 /// The kind of source an answer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum From {
     /// From links that lead to no pod.
     Outside,
@@ -91,7 +91,7 @@ fn push_prefixes(family: Family, mut first: u128, last: u128, out: &mut Vec<Pref
 }
 
 /// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Reached a socket of this host.
     Delivered,

@@ -263,6 +263,13 @@ impl Eval<'_> {
         } else {
             packet.dport.clone()
         };
+        // Whether a port is the one that is there already makes a difference.
+        if let (Some((low, high)), Some(asked)) = (ports, self.alike.asked()) {
+            self.alike.compared(asked, &Ranges::span(low, high));
+            if high - low < MOST {
+                (low..=high).for_each(|port| self.alike.compared(asked, &Ranges::one(port)));
+            }
+        }
         let (low, high) = ports.unwrap_or((1, u128::from(u16::MAX)));
         let random = Fact::Among(low, high, "a source port that NAT picks");
         let (keep, rest) = match ports {

@@ -50,7 +50,7 @@ impl Place {
 impl Eval<'_> {
     pub(crate) fn run_chain(&mut self, place: Place, state: State, depth: usize) -> Ways<Flow> {
         let chain = self.rules(state.family, place.table, place.chain);
-        let candidates = chain.candidates(&state);
+        let candidates = chain.candidates(&state, &self.alike);
         let (mut done, mut open) = (Vec::new(), vec![state]);
         for rule in candidates.into_iter().map(|at| &chain.rules[at]) {
             if open.is_empty() {

@@ -252,6 +252,19 @@ impl<'h> Eval<'h> {
         if !is_own {
             return None;
         }
+        if let Some(asked) = self.alike.asked() {
+            let ports = host
+                .sockets
+                .iter()
+                .filter(|socket| socket.proto == question.proto);
+            let ports = ports.map(|socket| (socket.port.into(), socket.port.into()));
+            let ports = Ranges::of(ports.collect());
+            if ports.contains(asked) {
+                self.alike.used(asked);
+            } else {
+                self.alike.compared(asked, &ports);
+            }
+        }
         let here = |socket: &&'h Socket| {
             socket.proto == question.proto
                 && socket.port == to.port

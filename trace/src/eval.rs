@@ -9,9 +9,11 @@ use host::{Hook, Host, Route, RoutingRule, Socket, TableFamily};
 use net::{Endpoint, Family, Proto};
 
 use crate::answer::RuleRef;
+use crate::alike::Alike;
 use crate::index::Chain;
 use crate::lower;
 use crate::question::Question;
+use crate::ranges::Ranges;
 use crate::source::Sources;
 
 /// Operations that one question may take before the answer is UNKNOWN.
@@ -54,6 +56,8 @@ pub(crate) struct Eval<'h> {
     pub(crate) every_way: bool,
     /// A rule that is passed by, to learn what the others would do.
     pub(crate) left_out: Option<RuleRef>,
+    /// The ports that fare as the one asked about.
+    pub(crate) alike: Alike,
     chains: HashMap<(Family, usize, usize), Rc<Chain>>,
     lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
     names: HashMap<usize, HashMap<&'h str, usize>>,
@@ -62,6 +66,8 @@ pub(crate) struct Eval<'h> {
     routes: HashMap<(Family, u32), Rc<[&'h Route]>>,
     routing_rules: HashMap<Family, Rc<[RoutingRule]>>,
     sockets: Option<ByPort<'h>>,
+    /// Ports that any socket has.
+    held: Option<Ranges>,
     sources: HashMap<(Family, Option<u32>, u8), Sources>,
     spent: u64,
 }
@@ -80,6 +86,7 @@ impl<'h> Eval<'h> {
             assumed: Vec::new(),
             every_way: false,
             left_out: None,
+            alike: Alike::default(),
             chains: HashMap::new(),
             lookups: HashMap::new(),
             names: HashMap::new(),
@@ -88,6 +95,7 @@ impl<'h> Eval<'h> {
             routes: HashMap::new(),
             routing_rules: HashMap::new(),
             sockets: None,
+            held: None,
             sources: HashMap::new(),
             spent: 0,
         }
@@ -248,6 +256,17 @@ impl<'h> Eval<'h> {
             shared.map(|(place, list)| (place, list.into())).collect()
         };
         let by_port = self.sockets.get_or_insert_with(sort);
+        let held = self.held.get_or_insert_with(|| {
+            let ports = by_port
+                .keys()
+                .map(|&(_, port)| (u128::from(port), u128::from(port)));
+            Ranges::of(ports.collect())
+        });
+        if held.contains(port.into()) {
+            self.alike.used(port.into());
+        } else {
+            self.alike.compared(port.into(), held);
+        }
         let none = || Rc::from([]);
         by_port.get(&(proto, port)).cloned().unwrap_or_else(none)
     }

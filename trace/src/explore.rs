@@ -88,6 +88,19 @@ impl<'h> Tracer<'h> {
         self.eval.rules(family, at.table, at.chain)
     }
 
+    /// Answers a question, and tells which of `ports` fare as the port it is about: they take
+    /// the same way through the same rules, each to itself.
+    pub(crate) fn answer_for(
+        &mut self,
+        question: &Question,
+        ports: Ranges,
+    ) -> Result<(Vec<Answer>, Ranges), AskError> {
+        self.eval.alike.begin(question.to.port, ports);
+        let answers = self.answer(question);
+        let alike = self.eval.alike.end();
+        Ok((answers?, alike))
+    }
+
     /// Answers a question: for each kind of source, the regions that end alike.
     ///
     /// # Errors

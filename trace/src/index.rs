@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use host::nft::PayloadBase;
 use net::Family;
 
+use crate::alike::Alike;
 use crate::lower::{ByteOp, Field, Of, Op, Rule, Test, Value};
 use crate::packet::{Kind, State};
 use crate::ranges::Ranges;
@@ -26,12 +27,14 @@ pub(crate) struct Chain {
 }
 
 /// Places of rules, ascending.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Places {
     by_addr: HashMap<u128, Vec<usize>>,
     by_port: HashMap<u16, Vec<usize>>,
     /// Rules that ask for neither.
     rest: Vec<usize>,
+    /// All ports that a rule is found by.
+    ports: Ranges,
 }
 
 impl Chain {
@@ -42,11 +45,18 @@ impl Chain {
 
     /// The places of all rules that packets of a state can meet, in order. Rules change neither
     /// the address nor the port of a packet that goes on to the next.
-    pub(crate) fn candidates(&self, state: &State) -> Vec<usize> {
+    pub(crate) fn candidates(&self, state: &State, alike: &Alike) -> Vec<usize> {
         let packet = &state.packet;
         // What stands where others have their ports is not known.
         let has_ports = packet.proto.has_ports() && !matches!(packet.kind, Kind::IcmpError(..));
         let dport = state.known_port(&packet.dport).filter(|_| has_ports);
+        if let (Some(places), Some(dport)) = (&self.places, dport) {
+            if places.by_port.contains_key(&dport) {
+                alike.used(dport.into());
+            } else {
+                alike.compared(dport.into(), &places.ports);
+            }
+        }
         self.for_destination(state.known_addr(&packet.dst), dport)
     }
 
@@ -70,7 +80,12 @@ impl Chain {
 
 impl Places {
     fn of(rules: &[Rule], family: Family) -> Self {
-        let mut places = Self::default();
+        let mut places = Self {
+            by_addr: HashMap::new(),
+            by_port: HashMap::new(),
+            rest: Vec::new(),
+            ports: Ranges::none(),
+        };
         for (at, rule) in rules.iter().enumerate() {
             match wanted(rule, family) {
                 Some(Wanted::Addr(addr)) => places.by_addr.entry(addr).or_default().push(at),
@@ -82,6 +97,11 @@ impl Places {
                 None => places.rest.push(at),
             }
         }
+        let named = places
+            .by_port
+            .keys()
+            .map(|&port| (port.into(), port.into()));
+        places.ports = Ranges::of(named.collect());
         places
     }
 }

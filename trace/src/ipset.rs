@@ -149,6 +149,14 @@ impl<'h> Eval<'h> {
         Some(asked)
     }
 
+    fn is_port(&self, state: &State, port: &Fact, number: u16) -> Ask {
+        let number = Ranges::one(number.into());
+        if let Some(known) = state.known_port(port) {
+            self.alike.compared(known.into(), &number);
+        }
+        within(state, port, Dim::Port, number)
+    }
+
     fn ask(&self, state: &State, set: &IpSet, member: &IpSetMember, source: bool) -> Ask {
         let packet = &state.packet;
         let addr = if source { &packet.src } else { &packet.dst };
@@ -173,14 +181,14 @@ impl<'h> Eval<'h> {
             ),
             IpSetMember::Port(proto, number) => {
                 if *proto == packet.proto && has_port(packet.kind, packet.proto) {
-                    within(state, port, Dim::Port, Ranges::one((*number).into()))
+                    self.is_port(state, port, *number)
                 } else {
                     Ask::Fails
                 }
             }
             IpSetMember::BarePort(number) => {
                 if has_port(packet.kind, packet.proto) {
-                    within(state, port, Dim::Port, Ranges::one((*number).into()))
+                    self.is_port(state, port, *number)
                 } else {
                     Ask::Fails
                 }

@@ -6,6 +6,7 @@
 //! of sources that end alike (`resolve`).
 
 mod addr_type;
+mod alike;
 mod answer;
 mod assume;
 mod base;
@@ -39,6 +40,7 @@ mod rule;
 mod scan;
 mod source;
 mod split;
+mod sweep;
 mod value;
 mod walk;
 mod ways;
@@ -54,3 +56,4 @@ pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings
 pub use frontends::{Frontend, frontends};
 pub use question::{Origin, Question};
 pub use scan::{Fate, Heard, Listener, ephemeral_node_ports, scan};
+pub use sweep::{Stretch, Sweep, sweep};

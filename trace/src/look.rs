@@ -27,7 +27,7 @@ impl Eval<'_> {
         }
         let mut segs: Vec<Field> = Vec::with_capacity(key.len());
         for value in key {
-            match self.load(&state, value) {
+            match self.read(&state, value) {
                 Loaded::Segs(mut parts) if parts.len() == 1 => segs.extend(parts.pop().map(Ok)),
                 Loaded::Absent => return vec![(state, None)],
                 Loaded::Unknown(why) => segs.push(Err(why)),
@@ -36,13 +36,15 @@ impl Eval<'_> {
                 }
             }
         }
+        let known = known(&segs);
+        self.note_look_up(&state, key, &lookup, known.as_deref());
         if let Some(present) = self.was_added(&state, set, &segs) {
             return vec![(state, present.then_some(None))];
         }
         let mut hits = Hits::new();
         let mut rest = vec![state];
         let mut whole = Whole::default();
-        for entry in lookup.candidates(known(&segs).as_deref()) {
+        for entry in lookup.candidates(known.as_deref()) {
             let Some(cover) = cover(entry, &segs) else {
                 continue;
             };

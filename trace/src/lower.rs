@@ -8,6 +8,7 @@ mod nft;
 mod varying;
 mod xt;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -414,7 +415,12 @@ pub(crate) struct Lookup {
     pub(crate) catch_all: Option<Entry>,
     /// Its contents are not known.
     pub(crate) unread: bool,
+    /// Values of one field, by its place and what the others are; made when first asked for.
+    beside: RefCell<Beside>,
 }
+
+/// Values of one field of exact elements: by the place of the field, then by the other fields.
+type Beside = HashMap<usize, HashMap<Vec<u128>, Rc<[u128]>>>;
 
 /// One element.
 #[derive(Debug)]
@@ -427,6 +433,25 @@ pub(crate) struct Entry {
 }
 
 impl Lookup {
+    /// The values of field `at` of those exact elements whose other fields are those of `key`.
+    pub(crate) fn beside(&self, key: &[u128], at: usize) -> Rc<[u128]> {
+        let without = |key: &[u128]| [&key[..at], &key[at + 1..]].concat();
+        let sort = || {
+            let mut values: HashMap<Vec<u128>, Vec<u128>> = HashMap::new();
+            for key in self.exact.keys().filter(|key| key.len() > at) {
+                values.entry(without(key)).or_default().push(key[at]);
+            }
+            let sorted = values.into_iter();
+            sorted
+                .map(|(others, values)| (others, values.into()))
+                .collect()
+        };
+        let mut beside = self.beside.borrow_mut();
+        let by_others = beside.entry(at).or_insert_with(sort);
+        let none = || Rc::from([]);
+        by_others.get(&without(key)).cloned().unwrap_or_else(none)
+    }
+
     /// The elements that a key can find: one of the exact ones, where it is known as a whole.
     pub(crate) fn candidates(&self, key: Option<&[u128]>) -> Vec<&Entry> {
         let Some(key) = key else {
@@ -449,6 +474,7 @@ pub(crate) fn set(set: &host::nft::Set) -> Lookup {
         ranged: Vec::new(),
         catch_all: None,
         unread: set.unread,
+        beside: RefCell::default(),
     };
     for element in &set.elements {
         let doubt = element.exprs.iter().find_map(nft::statement_doubt);

@@ -34,43 +34,80 @@ pub(crate) fn of_element(
     proto: Proto,
     to: Endpoint,
 ) -> Option<ServiceName> {
-    let at = step.rule.as_ref()?;
-    let table = &host.ruleset.tables[at.table];
-    let RuleBody::Nft(exprs) = &table.chains[at.chain].rules[at.rule?].body else {
-        return None;
-    };
-    let set_of = |expr: &Expr| match expr {
-        Expr::Lookup { set, .. } => table.sets.iter().find(|known| *known.name == **set),
-        _ => None,
-    };
-    let elements = exprs
-        .iter()
-        .filter_map(set_of)
-        .flat_map(|set| &set.elements);
-    elements
-        .filter(|element| is_for(element, proto, to))
-        .find_map(|element| in_comment(element.comment.as_deref()?))
+    let mut for_port = elements_for(host, step, proto, to.addr)
+        .filter(|(_, ports)| ports.is_none_or(|(first, last)| (first..=last).contains(&to.port)));
+    for_port.find_map(|(element, _)| in_comment(element.comment.as_deref()?))
 }
 
-/// Whether an element is for packets to `to`. A field of one byte is a protocol, one of two a
-/// port, a longer one an address: all that the tables of Service proxies use.
-fn is_for(element: &Element, proto: Proto, to: Endpoint) -> bool {
+/// Elements of the sets that a step's rule looks into, for packets to an address, each with the
+/// ports it asks for.
+pub(crate) fn elements_for<'h>(
+    host: &'h Host,
+    step: &Step,
+    proto: Proto,
+    addr: IpAddr,
+) -> impl Iterator<Item = (&'h Element, Option<(u16, u16)>)> + use<'h> {
+    let table = step.rule.as_ref().map(|at| &host.ruleset.tables[at.table]);
+    let exprs = step.rule.as_ref().zip(table).and_then(|(at, table)| {
+        match &table.chains[at.chain].rules[at.rule?].body {
+            RuleBody::Nft(exprs) => Some((table, exprs)),
+            RuleBody::Xt(_) | RuleBody::Gap(_) => None,
+        }
+    });
+    let sets = exprs.into_iter().flat_map(|(table, exprs)| {
+        exprs.iter().filter_map(|expr| match expr {
+            Expr::Lookup { set, .. } => table.sets.iter().find(|known| *known.name == **set),
+            _ => None,
+        })
+    });
+    let elements = sets.flat_map(|set| &set.elements);
+    elements.filter_map(move |element| Some((element, asks(element, proto, addr)?)))
+}
+
+/// The ports that an element asks for where it is for packets to an address, if it asks for any.
+/// A field of one byte is a protocol, one of two a port, a longer one an address: all that the
+/// tables of Service proxies use.
+#[expect(
+    clippy::option_option,
+    reason = "not for them, and for all of their ports, are two"
+)]
+fn asks(element: &Element, proto: Proto, addr: IpAddr) -> Option<Option<(u16, u16)>> {
     let Key::Fields(fields) = &element.key else {
-        return false;
+        return None;
     };
-    let addr = match to.addr {
+    let addr = match addr {
         IpAddr::V4(addr) => addr.octets().to_vec(),
         IpAddr::V6(addr) => addr.octets().to_vec(),
     };
-    let holds = |field: &KeyRange| {
+    let mut ports = None;
+    for field in fields {
         let value: &[u8] = match field.first.len() {
             1 => &[proto.0],
-            2 => &to.port.to_be_bytes(),
+            2 => {
+                ports = Some(both(ports, span(field)?));
+                continue;
+            }
             _ => &addr,
         };
-        field.first.len() == value.len() && *field.first <= *value && *value <= *field.last
-    };
-    fields.iter().all(holds)
+        let holds =
+            field.first.len() == value.len() && *field.first <= *value && *value <= *field.last;
+        if !holds {
+            return None;
+        }
+    }
+    Some(ports)
+}
+
+fn span(field: &KeyRange) -> Option<(u16, u16)> {
+    let port = |bytes: &[u8]| Some(u16::from_be_bytes(bytes.try_into().ok()?));
+    Some((port(&field.first)?, port(&field.last)?))
+}
+
+/// What is in two ranges of ports, if there is a first.
+fn both(known: Option<(u16, u16)>, (first, last): (u16, u16)) -> (u16, u16) {
+    known.map_or((first, last), |(low, high)| {
+        (first.max(low), last.min(high))
+    })
 }
 
 /// Others put names with a slash into their comments as well.
@@ -138,9 +175,9 @@ mod tests {
             timeout: None,
             exprs: Vec::new(),
         };
-        let is_for = |to: &str| is_for(&element, Proto::TCP, to.parse().unwrap());
-        assert!(is_for("10.0.0.1:80"));
-        assert!(!is_for("10.0.0.1:81"));
-        assert!(!is_for("[fd00::1]:80"));
+        let asks = |addr: &str| asks(&element, Proto::TCP, addr.parse().unwrap());
+        assert_eq!(asks("10.0.0.1"), Some(Some((80, 80))));
+        assert_eq!(asks("10.0.0.2"), None);
+        assert_eq!(asks("fd00::1"), None);
     }
 }

@@ -318,8 +318,27 @@ impl Resolver<'_, '_> {
     fn service(&self, steps: &[Step]) -> Option<ServiceName> {
         let (host, question) = (self.eval.host, &self.eval.question);
         let of_element = |step| owner::of_element(host, step, question.proto, question.to);
+        self.note_elements(steps);
         let mut back = steps.iter().rev();
         back.find_map(|step| of_element(step).or_else(|| owner::of_step(host, step)))
+    }
+
+    /// Takes note that elements were asked for the port.
+    fn note_elements(&self, steps: &[Step]) {
+        let (host, question, alike) = (self.eval.host, &self.eval.question, &self.eval.alike);
+        for step in steps {
+            let Some(asked) = alike.asked() else { return };
+            let found = owner::elements_for(host, step, question.proto, question.to.addr);
+            let ports = found.filter_map(|(_, ports)| ports);
+            let ports = ports.map(|(first, last)| (first.into(), last.into()));
+            // One by one: each may be another Service.
+            let has = |(first, last): &(u128, u128)| (first..=last).contains(&&asked);
+            let (own, others): (Vec<_>, Vec<_>) = ports.partition(has);
+            for (first, last) in own {
+                alike.compared(asked, &Ranges::span(first, last));
+            }
+            alike.compared(asked, &Ranges::of(others));
+        }
     }
 
     fn outcome(&self, out: &Out) -> Outcome {

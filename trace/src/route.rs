@@ -132,6 +132,9 @@ impl<'h> Eval<'h> {
         };
         for (fact, dim, within) in tests {
             let Some(state) = inside.take() else { break };
+            if let (Dim::Port, Some(port)) = (dim, fact.and_then(|fact| state.known_port(fact))) {
+                self.alike.compared(port.into(), &within);
+            }
             let (cut, outside) = cut_fact(state, fact, dim, &within);
             other.extend(outside);
             inside = cut;

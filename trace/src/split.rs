@@ -39,7 +39,7 @@ impl Eval<'_> {
     pub(crate) fn decide(&mut self, state: &State, test: &Test) -> Option<bool> {
         match test {
             Test::Const(holds) => Some(*holds),
-            Test::In { value, within } => match self.load(state, value) {
+            Test::In { value, within } => match self.compare(state, value, within) {
                 Loaded::Segs(segs) => match &segs[..] {
                     [Seg::Known(bytes)] => Some(within.contains(number(bytes))),
                     [_] => None,
@@ -48,7 +48,8 @@ impl Eval<'_> {
                 Loaded::Absent => Some(false),
                 Loaded::Parts(_) | Loaded::Unknown(_) => None,
             },
-            Test::Present(value) => match self.load(state, value) {
+            // Whether a port is there says nothing about which.
+            Test::Present(value) => match self.read(state, value) {
                 Loaded::Absent => Some(false),
                 Loaded::Segs(_) | Loaded::Unknown(_) => Some(true),
                 Loaded::Parts(_) => None,
@@ -82,6 +83,12 @@ impl Eval<'_> {
         }
     }
 
+    /// Reads a value that is held against numbers.
+    fn compare(&mut self, state: &State, value: &Value, within: &Ranges) -> Loaded {
+        self.note_compared(state, value, within);
+        self.read(state, value)
+    }
+
     /// Whether bridge netfilter has seen the packet: it came in or goes out by a bridge, and
     /// bridged packets are sent through these rules.
     fn is_bridged(&self, state: &State) -> bool {
@@ -106,7 +113,7 @@ impl Eval<'_> {
             Test::Const(holds) => vec![(state, *holds)],
             Test::HasConnection | Test::Bridged => vec![(state, false)],
             Test::In { value, within } => self.split_in(state, value, within),
-            Test::Present(value) => match self.load(&state, value) {
+            Test::Present(value) => match self.read(&state, value) {
                 Loaded::Parts(parts) => by_part(state, &parts, |bytes| bytes.is_some()),
                 Loaded::Segs(_) | Loaded::Absent | Loaded::Unknown(_) => vec![(state, true)],
             },
@@ -151,7 +158,7 @@ impl Eval<'_> {
     }
 
     fn split_in(&mut self, state: State, value: &Value, within: &Ranges) -> Vec<(State, bool)> {
-        let segs = match self.load(&state, value) {
+        let segs = match self.compare(&state, value, within) {
             Loaded::Segs(segs) => segs,
             Loaded::Parts(parts) => {
                 return by_part(state, &parts, |bytes| {

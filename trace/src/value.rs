@@ -107,7 +107,7 @@ impl Seg {
         }
     }
 
-    fn mask_xor(&mut self, mask: &[u8], xor: &[u8]) {
+    pub(crate) fn mask_xor(&mut self, mask: &[u8], xor: &[u8]) {
         match self {
             Self::Vague { len, why, sort, .. } => {
                 *self = Self::vague(*len, why, sort.of_parts());
@@ -243,8 +243,14 @@ fn expand(fixed: u128, free: u128, found: &mut Vec<(u128, u128)>) -> Option<()> 
 }
 
 impl Eval<'_> {
-    /// Reads a value.
+    /// Reads a value that is used for what it is.
     pub(crate) fn load(&mut self, state: &State, value: &Value) -> Loaded {
+        self.note_used(state, value);
+        self.read(state, value)
+    }
+
+    /// Reads a value for one who takes note of what it is compared with.
+    pub(crate) fn read(&mut self, state: &State, value: &Value) -> Loaded {
         let mut loaded = match &value.of {
             Of::Bytes(bytes) => Loaded::known(bytes),
             Of::Field(field) => self.field(state, *field, value.len),
@@ -291,7 +297,7 @@ impl Eval<'_> {
                 [Seg::Vague { .. }] => Loaded::Segs(cut(&segs, 0, segs[0].len())),
                 _ => Loaded::Unknown("a rule computes with the client's address or port".into()),
             },
-            ByteOp::With { op, other } => match (&segs[..], self.load(state, other)) {
+            ByteOp::With { op, other } => match (&segs[..], self.read(state, other)) {
                 ([Seg::Known(a)], Loaded::Segs(b)) => match &b[..] {
                     [Seg::Known(b)] => Loaded::known(&with(*op, a, b)),
                     _ => Loaded::Unknown("a rule computes with two values".into()),
