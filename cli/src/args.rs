@@ -116,6 +116,10 @@ pods, from this host. A port loses traffic where a rule made for it, or for a
 Service, refuses its packets or gives them to somebody else. What a firewall
 keeps out, or the kernel, is called blocked.
 
+With --ports it tells of all 65535 ports of each address: open, closed (nobody
+is there), refused or rejected by a rule, filtered (no answer), or led to
+somebody else.
+
 Exit status: 1 where a port loses traffic, else 2 where it cannot tell or was
 misused, else 0.";
 
@@ -125,6 +129,11 @@ pub(crate) struct ScanArgs {
     /// List the unharmed ports too
     #[arg(long)]
     pub(crate) all: bool,
+    /// Also tell what becomes of every port of this host, listeners or none: TCP's, or those of
+    /// another protocol
+    #[arg(long, value_name = "PROTOCOL", value_parser = with_ports, num_args = 0..=1,
+        require_equals = true, default_missing_value = "tcp")]
+    pub(crate) ports: Option<Proto>,
     /// Print one JSON document (see `berth schema scan`)
     #[arg(long)]
     pub(crate) json: bool,

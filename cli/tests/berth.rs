@@ -224,3 +224,38 @@ fn output_that_goes_to_no_terminal_carries_no_styles() {
     let output = why("172.20.31.10:31080");
     assert!(!output.stdout.contains(&0x1b));
 }
+
+#[test]
+fn every_port_is_told_of_by_how_it_fares() {
+    let file = std::env::temp_dir().join(format!("berth-ports-{}", std::process::id()));
+    let rules = "*filter\n:INPUT ACCEPT\n-A INPUT -p tcp --dport 100:199 -j DROP\n\
+                 -A INPUT ! -i lo -p tcp --dport 443 -j REJECT --reject-with tcp-reset\nCOMMIT\n";
+    std::fs::write(&file, rules).unwrap();
+    let of = |more: &[&str]| {
+        let rules = file.to_str().unwrap();
+        let host = [
+            "--address",
+            "192.0.2.1/24@eth0",
+            "--listen",
+            "tcp/0.0.0.0:22=sshd",
+        ];
+        let words = [&["scan", "--rules", rules], &host[..], more].concat();
+        text(&berth(&words).stdout)
+    };
+    let (told, json) = (of(&["--ports"]), of(&["--ports", "--json"]));
+    let (without, udp) = (of(&[]), of(&["--ports=udp"]));
+    std::fs::remove_file(&file).unwrap();
+    let rows = "TCP ports of 192.0.2.1\n\n  \
+                FROM OUTSIDE  FROM PODS  FROM THIS HOST  PORTS\n  \
+                closed        –          closed          1–21, 23–99, 200–442, 444–65535\n  \
+                open: sshd    –          open: sshd      22\n  \
+                filtered      –          filtered        100–199\n  \
+                refused       –          closed          443\n";
+    assert!(told.contains(rows), "{told}");
+    assert!(
+        udp.contains("1–65535") && udp.contains("UDP ports of 192.0.2.1"),
+        "{udp}"
+    );
+    assert!(json.contains("\"stretches\""), "{json}");
+    assert!(!without.contains("PORTS"), "{without}");
+}

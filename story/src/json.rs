@@ -7,7 +7,8 @@ mod traced;
 use host::Socket;
 use serde::Serialize;
 use trace::{
-    Answer, Change, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step,
+    Answer, Change, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step, Stretch,
+    Sweep,
 };
 
 use crate::words::{self, rule_at, rule_text};
@@ -15,7 +16,8 @@ use crate::{Comparison, Names, Scan, Story};
 
 pub use document::{
     AnswerItem, ChangeItem, ChangesDocument, Document, FindingItem, ListenerItem, OutcomeItem,
-    ProbeItem, QuestionItem, ScanDocument, ServerItem, SocketItem, StepItem, TargetItem,
+    ProbeItem, QuestionItem, ScanDocument, ServerItem, SocketItem, StepItem, StretchItem,
+    SweepItem, TargetItem,
 };
 pub use traced::{PacketItem, PartedItem, ReportItem, TraceItem};
 
@@ -113,6 +115,10 @@ pub fn scan_document(scan: &Scan) -> ScanDocument {
     ScanDocument {
         format: FORMAT,
         listeners: listeners.map(|one| listener_item(scan, one)).collect(),
+        at_link_local: trace::at_link_local(scan.host, scan.listeners),
+        ports: scan
+            .ports
+            .map(|sweeps| sweeps.iter().map(|one| sweep_item(scan, one)).collect()),
         gaps: scan.host.gaps.iter().map(|gap| gap.what.clone()).collect(),
     }
 }
@@ -135,6 +141,31 @@ fn listener_item(scan: &Scan, listener: &Listener) -> ListenerItem {
             .iter()
             .map(|heard| target_item(scan, heard))
             .collect(),
+    }
+}
+
+fn sweep_item(scan: &Scan, sweep: &Sweep) -> SweepItem {
+    let item = |stretch: &Stretch| {
+        let story = Story {
+            host: scan.host,
+            question: &stretch.question,
+            answers: &stretch.answers,
+            findings: &[],
+            names: scan.names,
+            probe: None,
+        };
+        let answers = stretch.answers.iter().enumerate();
+        StretchItem {
+            ports: stretch.ports.clone(),
+            question: question(&story),
+            answers: answers
+                .map(|(i, answer)| answer_item(&story, i, answer))
+                .collect(),
+        }
+    };
+    SweepItem {
+        addresses: sweep.addrs.iter().map(ToString::to_string).collect(),
+        stretches: sweep.stretches.iter().map(item).collect(),
     }
 }
 

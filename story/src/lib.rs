@@ -16,7 +16,7 @@ mod telling;
 use host::Host;
 use host::nftrace::Headers;
 use net::Endpoint;
-use trace::{Answer, Beside, Change, Finding, Heard, Listener, Question};
+use trace::{Answer, Beside, Change, Finding, Heard, Listener, Question, Sweep};
 
 pub use names::{Names, PodLabel};
 
@@ -48,6 +48,8 @@ pub struct Scan<'a> {
     pub listeners: &'a [Listener<'a>],
     /// How pods are called that hold sockets.
     pub names: &'a Names,
+    /// What becomes of every port, where that was asked.
+    pub ports: Option<&'a [Sweep]>,
     /// How a pod is called that has an address and a port.
     pub pod_at: &'a dyn Fn(Endpoint) -> Option<String>,
 }

@@ -3,6 +3,7 @@
 mod changes;
 mod headline;
 mod paint;
+mod ports;
 mod table;
 mod traced;
 

@@ -55,5 +55,5 @@ pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use frontends::{Frontend, frontends};
 pub use question::{Origin, Question};
-pub use scan::{Fate, Heard, Listener, ephemeral_node_ports, scan};
+pub use scan::{Fate, Heard, Listener, at_link_local, ephemeral_node_ports, scan};
 pub use sweep::{Stretch, Sweep, sweep};

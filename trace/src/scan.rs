@@ -133,6 +133,15 @@ pub fn ephemeral_node_ports(host: &Host) -> Vec<u16> {
     ports
 }
 
+/// How many listeners take packets to link-local addresses of IPv6: a client needs a link for
+/// these as well, and nobody asked about them.
+pub fn at_link_local(host: &Host, listeners: &[Listener]) -> usize {
+    let own = host.addresses.iter().map(|own| own.addr);
+    let own: Vec<IpAddr> = own.filter(|addr| is_link_local(*addr)).collect();
+    let takes = |listener: &&Listener| own.iter().any(|addr| accepts(listener.sockets[0], *addr));
+    listeners.iter().filter(takes).count()
+}
+
 /// Sockets that wait for clients, those of one port, address and device together.
 fn groups(host: &Host) -> Vec<Vec<&Socket>> {
     let waits = |s: &&Socket| matches!(s.state, SocketState::Listen | SocketState::Unconnected);

@@ -20,6 +20,12 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     let bar = Late::new("asking about listeners");
     let listeners = trace::scan(&read.host, &pods, &cluster, |done, all| bar.show(done, all));
     bar.clear();
+    let ports = args.ports.map(|proto| {
+        let bar = Late::new("asking about ports");
+        let ports = trace::sweep(&read.host, proto, &pods, |done, all| bar.show(done, all));
+        bar.clear();
+        ports
+    });
     let pod_at = |to: Endpoint| {
         let pod = cluster.catalog.pod_at(to)?;
         Some(pod.name.to_string())
@@ -28,6 +34,7 @@ pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
         host: &read.host,
         listeners: &listeners,
         names: &names,
+        ports: ports.as_deref(),
         pod_at: &pod_at,
     };
     if args.json {

@@ -28,8 +28,33 @@ pub struct ScanDocument {
     pub format: u32,
     /// One for each port of each process, by port.
     pub listeners: Vec<ListenerItem>,
+    /// Listeners that take packets to link-local addresses of IPv6, which were not asked about.
+    pub at_link_local: usize,
+    /// What becomes of every port, where that was asked: one for the addresses that fare alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<SweepItem>>,
     /// What of the host could not be read.
     pub gaps: Vec<String>,
+}
+
+/// Every port of addresses that fare alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepItem {
+    /// The addresses.
+    pub addresses: Vec<String>,
+    /// Each port from 1 to 65535 is in one of them.
+    pub stretches: Vec<StretchItem>,
+}
+
+/// Ports that end alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StretchItem {
+    /// Ranges of ports, first and last.
+    pub ports: Vec<(u16, u16)>,
+    /// What was asked, about the first address and the lowest port.
+    pub question: QuestionItem,
+    /// The answers, without steps.
+    pub answers: Vec<AnswerItem>,
 }
 
 /// What ends otherwise in two states of a host.

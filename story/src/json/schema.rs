@@ -64,8 +64,36 @@ pub fn scan_schema() -> Value {
                             "description": "one for the addresses that fare alike"}
                     }
                 }},
+            "at_link_local": {"type": "integer",
+                "description": "listeners that take packets to link-local addresses of IPv6, which were not asked about"},
+            "ports": {"type": "array", "items": sweep(),
+                "description": "what becomes of every port, with --ports: one for the addresses that fare alike"},
             "gaps": {"type": "array", "items": {"type": "string"},
                 "description": "what of the host could not be read"}
+        }
+    })
+}
+
+fn sweep() -> Value {
+    let ranges = json!({"type": "array", "items": {"type": "array", "items": {"type": "integer"}},
+        "description": "ranges of ports, first and last"});
+    json!({
+        "type": "object",
+        "required": ["addresses", "stretches"],
+        "properties": {
+            "addresses": {"type": "array", "items": {"type": "string"}},
+            "stretches": {"type": "array",
+                "description": "ports that end alike: each port from 1 to 65535 is in one of them",
+                "items": {
+                    "type": "object",
+                    "required": ["ports", "question", "answers"],
+                    "properties": {
+                        "ports": ranges,
+                        "question": question(),
+                        "answers": {"type": "array", "items": answer(),
+                            "description": "about the first address and the lowest port, without steps; an end at that port is, for each of the ports, at the port itself"}
+                    }
+                }}
         }
     })
 }

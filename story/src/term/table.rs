@@ -12,6 +12,7 @@ use crate::{Scan, escape, words};
 
 use super::headline::share_words;
 use super::paint::Paper;
+use super::ports::ports;
 use super::{Options, wrap};
 
 /// The kinds of source, in the order of their columns.
@@ -65,6 +66,9 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
         let line = format!("{}: --all lists them", parts.join(", "));
         paper.dim(&wrap(&line, options.width).join("\n"));
     }
+    if let Some(note) = link_local(scan) {
+        paper.dim(&wrap(&note, options.width).join("\n"));
+    }
     if let Some(note) = ephemeral(scan) {
         paper.blank();
         paper.line(&wrap(&note, options.width).join("\n"));
@@ -74,7 +78,24 @@ pub fn table(scan: &Scan, options: &Options, all: bool) -> String {
     for gap in scan.host.gaps.iter().filter(is_told) {
         paper.label("gap", &words::gap_words(gap));
     }
+    ports(
+        &mut paper,
+        scan.ports.unwrap_or_default(),
+        options.width,
+        all,
+    );
     paper.text()
+}
+
+/// Listeners whose packets were not all asked about.
+fn link_local(scan: &Scan) -> Option<String> {
+    let listeners = match trace::at_link_local(scan.host, scan.listeners) {
+        0 => return None,
+        1 => "1 listener takes them".to_owned(),
+        count => format!("{count} listeners take them"),
+    };
+    let what = "packets to link-local addresses of IPv6 were not asked about";
+    Some(format!("{what}: {listeners}"))
 }
 
 /// NodePorts that the kernel may give to clients of this host.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use story::Scan;
 use story::term::{Options, table};
-use trace::{Fate, Heard, Listener, Outcome, Verdict};
+use trace::{Fate, Heard, Listener, Outcome, Stretch, Sweep, Verdict};
 
 use crate::schema::{breaks, lost};
 use crate::world::{self, World, expect, world};
@@ -34,6 +34,7 @@ fn scan<'a>(world: &'a World, listeners: &'a [Listener<'a>]) -> Scan<'a> {
         host: &world.host,
         listeners,
         names: &world.names,
+        ports: None,
         pod_at: &|to| (to.port == 8080).then(|| "shop/a".to_owned()),
     }
 }
@@ -140,4 +141,31 @@ fn what_is_rendered_fits_the_schema() {
     assert_eq!(document["listeners"][0]["fate"], "lost");
     let outcome = &document["listeners"][0]["targets"][0]["answers"][0]["outcomes"][0];
     assert_eq!(outcome["fate"], "lost");
+}
+
+#[test]
+fn a_sweep_is_told_in_rows_and_fits_the_schema() {
+    let world = world();
+    let sweeps = [Sweep {
+        addrs: vec![world.question.to.addr],
+        stretches: vec![Stretch {
+            ports: vec![(30584, 30584)],
+            question: world.question.clone(),
+            answers: world.answers.clone(),
+        }],
+    }];
+    let scan = Scan {
+        ports: Some(&sweeps),
+        ..scan(&world, &[])
+    };
+    let text = table(&scan, &Options::default(), false);
+    assert!(text.contains("TCP ports of 192.168.77.1"), "{text}");
+    assert!(
+        text.contains("  refused       –          –               30584"),
+        "{text}"
+    );
+    let document: Value = serde_json::from_str(&story::json::render_scan(&scan)).unwrap();
+    let wrong = breaks(&story::json::scan_schema(), &document, "");
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(document["ports"][0]["stretches"][0]["ports"][0][1], 30584);
 }
