@@ -222,6 +222,7 @@ fn scan(host: &Host, names: &Cluster<'_>) {
     let scan = Scan {
         host,
         listeners: &listeners,
+        ports: None,
         names: &Names::default(),
         pod_at: &|to| names.0.pod_at(to).map(|pod| pod.name.to_string()),
     };

@@ -153,6 +153,7 @@ fn sweep_item(scan: &Scan, sweep: &Sweep) -> SweepItem {
             findings: &[],
             names: scan.names,
             probe: None,
+            traced: None,
         };
         let answers = stretch.answers.iter().enumerate();
         StretchItem {

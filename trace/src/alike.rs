@@ -199,7 +199,9 @@ fn reads(state: &State, value: &Value, asked: u128) -> Reads {
             let ports = [(0, is_asked(&packet.sport)), (2, is_asked(&packet.dport))];
             in_header(*offset, value.len, ports)
         }
-        Of::Field(_) | Of::Bytes(_) | Of::Slot(_) | Of::Unknown(_) => Reads::Nothing,
+        Of::Field(_) | Of::Bytes(_) | Of::Slot(_) | Of::Unknown(_) | Of::Varies(_) => {
+            Reads::Nothing
+        }
     };
     value.ops.iter().fold(read, |read, op| match (read, op) {
         (Reads::Nothing, ByteOp::With { other, .. }) => match reads(state, other, asked) {

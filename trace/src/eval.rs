@@ -8,8 +8,8 @@ use std::rc::Rc;
 use host::{Hook, Host, Route, RoutingRule, Socket, TableFamily};
 use net::{Endpoint, Family, Proto};
 
-use crate::answer::RuleRef;
 use crate::alike::Alike;
+use crate::answer::RuleRef;
 use crate::index::Chain;
 use crate::lower;
 use crate::question::Question;
@@ -60,6 +60,7 @@ pub(crate) struct Eval<'h> {
     pub(crate) alike: Alike,
     chains: HashMap<(Family, usize, usize), Rc<Chain>>,
     lookups: HashMap<(usize, Rc<str>), Option<Rc<lower::Lookup>>>,
+    sets: HashMap<usize, Rc<lower::Sets<'h>>>,
     names: HashMap<usize, HashMap<&'h str, usize>>,
     hooks: HashMap<(Family, Hook), Rc<crate::hook::Order>>,
     tracked: HashMap<Family, bool>,
@@ -89,6 +90,7 @@ impl<'h> Eval<'h> {
             alike: Alike::default(),
             chains: HashMap::new(),
             lookups: HashMap::new(),
+            sets: HashMap::new(),
             names: HashMap::new(),
             hooks: HashMap::new(),
             tracked: HashMap::new(),
@@ -136,13 +138,18 @@ impl<'h> Eval<'h> {
 
     /// The lowered rules of a chain, for packets of a family.
     pub(crate) fn rules(&mut self, family: Family, table: usize, chain: usize) -> Rc<Chain> {
-        let (host, left_out) = (self.host, &self.left_out);
-        let is_here = |rule: &RuleRef| (rule.table, rule.chain) == (table, chain);
-        let left_out = left_out.as_ref().filter(|rule| is_here(rule));
+        let (host, sets) = (self.host, self.sets_of(table));
+        let is_here = |rule: &&RuleRef| (rule.table, rule.chain) == (table, chain);
+        let left_out = self.left_out.clone().filter(|rule| is_here(&rule));
         let lower = || {
             let table = &host.ruleset.tables[table];
-            let mut rules = lower::chain(table, &table.chains[chain]);
-            rules.retain(|rule| left_out.is_none_or(|left_out| left_out.rule != Some(rule.index)));
+            let mut rules = lower::chain(table, &sets, &table.chains[chain]);
+            let is_left_out = |index| {
+                left_out
+                    .as_ref()
+                    .is_some_and(|rule| rule.rule == Some(index))
+            };
+            rules.retain(|rule| !is_left_out(rule.index));
             Rc::new(Chain::of(rules, family))
         };
         self.chains
@@ -169,16 +176,23 @@ impl<'h> Eval<'h> {
 
     /// A set of the current table, prepared.
     pub(crate) fn lookup(&mut self, name: &Rc<str>) -> Option<Rc<lower::Lookup>> {
-        let (host, table) = (self.host, self.table?);
+        let table = self.table?;
+        let sets = self.sets_of(table);
         let prepare = || {
-            let sets = &host.ruleset.tables[table].sets;
-            let set = sets.iter().find(|set| set.name == **name)?;
+            let set = sets.get(&**name)?;
             Some(Rc::new(lower::set(set)))
         };
         self.lookups
             .entry((table, name.clone()))
             .or_insert_with(prepare)
             .clone()
+    }
+
+    /// The sets of a table, by name.
+    fn sets_of(&mut self, table: usize) -> Rc<lower::Sets<'h>> {
+        let host = self.host;
+        let find = || Rc::new(lower::sets(&host.ruleset.tables[table]));
+        self.sets.entry(table).or_insert_with(find).clone()
     }
 
     /// The base chains of a hook in the order in which they run.

@@ -9,7 +9,7 @@ use host::{Chain, Host, Rule, Table, TableFamily};
 use net::{Family, Proto, ServiceName};
 
 use crate::index::{PORTS, count, is_address, is_port, network};
-use crate::lower::{self, Field, Of, Op, Test, Value, number};
+use crate::lower::{self, Field, Of, Op, Sets, Test, Value, number};
 use crate::owner;
 
 /// A destination that a rule, or an element of a set, singles out.
@@ -30,9 +30,10 @@ pub struct Frontend {
 pub fn frontends(host: &Host) -> Vec<Frontend> {
     let mut found = Vec::new();
     for table in &host.ruleset.tables {
+        let sets = lower::sets(table);
         for family in families(table.family) {
             for chain in &table.chains {
-                of_chain(table, chain, *family, &mut found);
+                of_chain((table, &sets), chain, *family, &mut found);
             }
         }
     }
@@ -50,8 +51,13 @@ fn families(family: TableFamily) -> &'static [Family] {
     }
 }
 
-fn of_chain(table: &Table, chain: &Chain, family: Family, found: &mut Vec<Frontend>) {
-    for rule in lower::chain(table, chain) {
+fn of_chain(
+    (table, sets): (&Table, &Sets<'_>),
+    chain: &Chain,
+    family: Family,
+    found: &mut Vec<Frontend>,
+) {
+    for rule in lower::chain(table, sets, chain) {
         let mut asked = Asked::default();
         let mut lookups: Vec<(&str, &[Value])> = Vec::new();
         for op in &rule.ops {
@@ -71,7 +77,7 @@ fn of_chain(table: &Table, chain: &Chain, family: Family, found: &mut Vec<Fronte
             });
         }
         for (name, key) in lookups {
-            let set = table.sets.iter().find(|set| set.name == name);
+            let set = sets.get(name);
             found.extend(
                 set.into_iter()
                     .flat_map(|set| of_set(set, key, &asked, family)),
@@ -93,13 +99,14 @@ pub(crate) struct Marks {
 pub(crate) fn marks(host: &Host) -> Marks {
     let mut marks = Marks::default();
     for table in &host.ruleset.tables {
+        let sets = lower::sets(table);
         for (family, chain) in families(table.family)
             .iter()
             .flat_map(|family| table.chains.iter().map(move |chain| (*family, chain)))
         {
-            for rule in lower::chain(table, chain) {
+            for rule in lower::chain(table, &sets, chain) {
                 for op in &rule.ops {
-                    marks.read_op(table, op, family);
+                    marks.read_op(&sets, op, family);
                 }
             }
         }
@@ -108,25 +115,25 @@ pub(crate) fn marks(host: &Host) -> Marks {
 }
 
 impl Marks {
-    fn read_op(&mut self, table: &Table, op: &Op, family: Family) {
+    fn read_op(&mut self, sets: &Sets<'_>, op: &Op, family: Family) {
         match op {
-            Op::Test(test) => self.read(table, test, family),
+            Op::Test(test) => self.read(sets, test, family),
             Op::Map { set, key, .. } | Op::VerdictMap { set, key } => {
-                self.read_set(table, set, key, family);
+                self.read_set(sets, set, key, family);
             }
             Op::Socket { .. } | Op::Choose { .. } | Op::Do(_) | Op::End(_) => {}
         }
     }
 
-    fn read(&mut self, table: &Table, test: &Test, family: Family) {
+    fn read(&mut self, sets: &Sets<'_>, test: &Test, family: Family) {
         match test {
             Test::All(tests) | Test::Any(tests) => {
                 for test in tests {
-                    self.read(table, test, family);
+                    self.read(sets, test, family);
                 }
             }
-            Test::Not(test) => self.read(table, test, family),
-            Test::InSet { set, key } => self.read_set(table, set, key, family),
+            Test::Not(test) => self.read(sets, test, family),
+            Test::InSet { set, key } => self.read_set(sets, set, key, family),
             Test::In { value, within } => {
                 for &(first, last) in within.as_slice() {
                     self.add(value, (first, last), family);
@@ -144,8 +151,8 @@ impl Marks {
     }
 
     /// Elements that are ranges; those that are not are frontends of their own.
-    fn read_set(&mut self, table: &Table, name: &str, key: &[Value], family: Family) {
-        let set = table.sets.iter().find(|set| set.name == name);
+    fn read_set(&mut self, sets: &Sets<'_>, name: &str, key: &[Value], family: Family) {
+        let set = sets.get(name);
         let elements = set.into_iter().flat_map(|set| &set.elements);
         for element in elements {
             let Key::Fields(fields) = &element.key else {

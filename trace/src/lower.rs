@@ -370,21 +370,30 @@ pub(crate) fn highest(bytes: u32) -> u128 {
     }
 }
 
+/// The sets of a table by name: each of its rules may have some of its own.
+pub(crate) type Sets<'h> = HashMap<&'h str, &'h host::nft::Set>;
+
+/// Finds the sets of a table once.
+pub(crate) fn sets(table: &Table) -> Sets<'_> {
+    let sets = table.sets.iter();
+    sets.map(|set| (set.name.as_str(), set)).collect()
+}
+
 /// Lowers the rules of a chain; those that nobody can tell from no rule are left out.
-pub(crate) fn chain(table: &Table, chain: &Chain) -> Vec<Rule> {
+pub(crate) fn chain(table: &Table, sets: &Sets<'_>, chain: &Chain) -> Vec<Rule> {
     let rules = chain.rules.iter().enumerate();
     let lowered = rules.map(|(index, body)| Rule {
         index,
-        ops: without_idle_tail(rule(table, body)),
+        ops: without_idle_tail(rule(table, sets, body)),
     });
     lowered.filter(|rule| !rule.ops.is_empty()).collect()
 }
 
 /// What a rule does.
-pub(crate) fn rule(table: &Table, rule: &host::Rule) -> Vec<Op> {
+pub(crate) fn rule(table: &Table, sets: &Sets<'_>, rule: &host::Rule) -> Vec<Op> {
     match &rule.body {
         RuleBody::Xt(body) => xt::rule(body),
-        RuleBody::Nft(exprs) => nft::rule(table, exprs),
+        RuleBody::Nft(exprs) => nft::rule(table, sets, exprs),
         RuleBody::Gap(text) => {
             vec![Op::End(End::Gap(
                 format!("a rule is not understood: {text}").into(),

@@ -61,7 +61,11 @@ pub(crate) fn elements_for<'h>(
         })
     });
     let elements = sets.flat_map(|set| &set.elements);
-    elements.filter_map(move |element| Some((element, asks(element, proto, addr)?)))
+    let addr = match addr {
+        IpAddr::V4(addr) => addr.octets().to_vec(),
+        IpAddr::V6(addr) => addr.octets().to_vec(),
+    };
+    elements.filter_map(move |element| Some((element, asks(element, proto, &addr)?)))
 }
 
 /// The ports that an element asks for where it is for packets to an address, if it asks for any.
@@ -71,13 +75,9 @@ pub(crate) fn elements_for<'h>(
     clippy::option_option,
     reason = "not for them, and for all of their ports, are two"
 )]
-fn asks(element: &Element, proto: Proto, addr: IpAddr) -> Option<Option<(u16, u16)>> {
+fn asks(element: &Element, proto: Proto, addr: &[u8]) -> Option<Option<(u16, u16)>> {
     let Key::Fields(fields) = &element.key else {
         return None;
-    };
-    let addr = match addr {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
     };
     let mut ports = None;
     for field in fields {
@@ -87,7 +87,7 @@ fn asks(element: &Element, proto: Proto, addr: IpAddr) -> Option<Option<(u16, u1
                 ports = Some(both(ports, span(field)?));
                 continue;
             }
-            _ => &addr,
+            _ => addr,
         };
         let holds =
             field.first.len() == value.len() && *field.first <= *value && *value <= *field.last;
@@ -175,9 +175,9 @@ mod tests {
             timeout: None,
             exprs: Vec::new(),
         };
-        let asks = |addr: &str| asks(&element, Proto::TCP, addr.parse().unwrap());
-        assert_eq!(asks("10.0.0.1"), Some(Some((80, 80))));
-        assert_eq!(asks("10.0.0.2"), None);
-        assert_eq!(asks("fd00::1"), None);
+        let asks = |addr: &[u8]| asks(&element, Proto::TCP, addr);
+        assert_eq!(asks(&[10, 0, 0, 1]), Some(Some((80, 80))));
+        assert_eq!(asks(&[10, 0, 0, 2]), None);
+        assert_eq!(asks(&[0; 16]), None);
     }
 }

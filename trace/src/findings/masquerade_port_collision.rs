@@ -95,7 +95,7 @@ fn of_one_client(sight: &Sight<'_>) -> usize {
 
 /// The source ports that a rule gives, where it says which.
 fn range(table: &host::Table, rule: &host::Rule) -> Option<(u16, u16)> {
-    let ops = lower::rule(table, rule);
+    let ops = lower::rule(table, &lower::sets(table), rule);
     let mut ends = ops.iter().filter_map(|op| match op {
         Op::End(End::Snat(to) | End::Masquerade(to)) => Some(to),
         _ => None,
@@ -124,7 +124,7 @@ fn taken(sight: &Sight<'_>, to: Endpoint, ports: (u16, u16), step: &crate::Step)
             && addr.is_some_and(|addr| answer.dst == addr)
             && (ports.0..=ports.1).contains(&answer.dport)
     };
-    sight.host.connections.iter().filter(has).count()
+    sight.host.connections.as_slice().iter().filter(has).count()
 }
 
 /// A client that was masqueraded holds the port asked about towards a peer that sends from
@@ -141,7 +141,7 @@ fn shadowed(sight: &Sight<'_>) -> Option<Finding> {
             && region.contains(answer.src)
             && is_translated(&one.original, answer)
     };
-    let one = sight.host.connections.iter().find(shadows)?;
+    let one = sight.host.connections.as_slice().iter().find(shadows)?;
     let client = endpoint(one.original.src, one.original.sport);
     let peer = endpoint(one.reply.src, one.reply.sport);
     let who = match sight.listener() {
@@ -172,7 +172,7 @@ fn endpoint(addr: IpAddr, port: u16) -> Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use host::{Connection, ConntrackTuple};
+    use host::{Connection, Connections, ConntrackTuple};
     use net::{Endpoint, Proto};
 
     use super::super::tests::World;
@@ -229,14 +229,13 @@ mod tests {
         let taken = |port: u16, peer: &str| {
             connection("10.0.0.2:5000", &format!("192.168.77.1:{port}"), peer)
         };
-        world.host.connections = (40000..40004)
-            .map(|port| taken(port, "198.51.100.9:443"))
-            .collect();
+        let all = (40000..40004).map(|port| taken(port, "198.51.100.9:443"));
+        world.host.connections = Connections::of(all.collect());
         let full = found(&world, "198.51.100.9:443").unwrap();
         assert_eq!(full.severity, Severity::Warning);
         let title = "4 of 4 source ports towards 198.51.100.9:443 are taken";
         assert_eq!(full.title, title);
-        world.host.connections = vec![taken(40000, "198.51.100.10:443"); 4];
+        world.host.connections = Connections::of(vec![taken(40000, "198.51.100.10:443"); 4]);
         let other = found(&world, "198.51.100.9:443").unwrap();
         assert_eq!(other.severity, Severity::Note);
     }
@@ -245,14 +244,14 @@ mod tests {
     fn a_client_that_holds_the_port_of_a_listener_shadows_it_for_one_peer() {
         let mut world = World::of("", &["tcp/0.0.0.0:5000=vpn"]);
         let entry = |peer| connection("10.0.0.2:5000", "192.168.77.1:5000", peer);
-        world.host.connections = vec![entry("198.51.100.9:5000")];
+        world.host.connections = Connections::of(vec![entry("198.51.100.9:5000")]);
         let shadow = found(&world, "192.168.77.1:5000").unwrap();
         assert_eq!(
             shadow.title,
             "what 198.51.100.9:5000 sends to 192.168.77.1:5000 gets to 10.0.0.2:5000, not to vpn"
         );
         // A server never opens a connection from the port it serves at.
-        world.host.connections = vec![entry("198.51.100.9:443")];
+        world.host.connections = Connections::of(vec![entry("198.51.100.9:443")]);
         assert_eq!(found(&world, "192.168.77.1:5000"), None);
         // A client of this host itself.
         let own = connection(
@@ -260,7 +259,7 @@ mod tests {
             "192.168.77.1:5000",
             "198.51.100.9:5000",
         );
-        world.host.connections = vec![own];
+        world.host.connections = Connections::of(vec![own]);
         assert_eq!(found(&world, "192.168.77.1:5000"), None);
     }
 }

@@ -7,14 +7,17 @@ use std::rc::Rc;
 use host::Table;
 use host::nft::{BitOp, CmpOp, DataKind, Expr, Limit, Nat, NatKind, Register, SocketKey, Verdict};
 
-use super::{ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Test, Value, highest, number};
-use super::{varying, xt};
+use super::{
+    ByteOp, Doubt, Effect, End, Field, NatTo, Of, Op, Sets, Test, Value, highest, number, varying,
+    xt,
+};
 use crate::ranges::Ranges;
 
 /// The operations of a rule.
-pub(super) fn rule(table: &Table, exprs: &[Expr]) -> Vec<Op> {
+pub(super) fn rule(table: &Table, sets: &Sets<'_>, exprs: &[Expr]) -> Vec<Op> {
     let mut lowering = Lowering {
         table,
+        sets,
         registers: Default::default(),
         slots: 0,
         ops: Vec::new(),
@@ -70,6 +73,7 @@ fn rate(limit: &Limit) -> Doubt {
 /// A rule on its way.
 struct Lowering<'a> {
     table: &'a Table,
+    sets: &'a Sets<'a>,
     /// For each 32-bit word: the value that was put there, and which of its words this is.
     registers: [Option<(Value, u32)>; 16],
     slots: u8,
@@ -326,7 +330,7 @@ impl Lowering<'_> {
     }
 
     fn find(&self, name: &str) -> Option<&host::nft::Set> {
-        self.table.sets.iter().find(|set| set.name == name)
+        self.sets.get(name).copied()
     }
 
     fn lookup(

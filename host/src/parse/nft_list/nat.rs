@@ -220,13 +220,15 @@ impl Compiler<'_> {
     /// Whether a named map gives more than an address.
     fn gives_more(&self, word: &str, addr: u32) -> bool {
         let name = word.strip_prefix('@').unwrap_or_default();
-        let set = self.sets.iter().find(|set| set.name == name);
+        // Mostly one of the rule's own, which came last.
+        let set = self.sets.iter().rev().find(|set| set.name == name);
         set.is_some_and(|set| matches!(set.data, DataKind::Value(len) if len > addr))
     }
 
     /// Whether a map gives the lowest and the highest of a range.
     fn gives_ranges(&self, name: &str) -> bool {
-        let set = self.sets.iter().find(|set| set.name == name);
+        // Mostly one of the rule's own, which came last.
+        let set = self.sets.iter().rev().find(|set| set.name == name);
         let mut elements = set.into_iter().flat_map(|set| &set.elements);
         elements.any(|element| matches!(element.data, Some(Data::Range(..))))
     }
