@@ -66,6 +66,7 @@ pub fn changes_document(comparison: &Comparison) -> ChangesDocument {
     ChangesDocument {
         format: FORMAT,
         changes: changes.map(|one| change_item(comparison, one)).collect(),
+        unasked: comparison.unasked,
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Comparison<'a> {
     pub after: &'a Host,
     /// Connections that end otherwise.
     pub changes: &'a [Change],
+    /// Networks elsewhere that were not asked about, as there are too many.
+    pub unasked: usize,
 }
 
 /// What a real connection met.

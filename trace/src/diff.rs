@@ -40,6 +40,16 @@ pub struct Change {
     pub after: Option<Answer>,
 }
 
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Differences {
+    /// Connections that end differently.
+    pub changes: Vec<Change>,
+    /// Networks elsewhere that rules ask for and that nobody asked about: there are more than a
+    /// comparison asks about.
+    pub unasked: usize,
+}
+
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'h> {
@@ -54,8 +64,8 @@ pub struct Side<'h> {
 /// one address of each network that rules ask for.
 ///
 /// `done` is told how many of how many destinations are through.
-pub fn diff(before: Side<'_>, after: Side<'_>, mut done: impl FnMut(usize, usize)) -> Vec<Change> {
-    let targets = targets(before.host, after.host);
+pub fn diff(before: Side<'_>, after: Side<'_>, mut done: impl FnMut(usize, usize)) -> Differences {
+    let (targets, unasked) = targets(before.host, after.host);
     let all = targets.len();
     let (mut old, mut new) = (Tracer::new(before.host), Tracer::new(after.host));
     let mut changes = Vec::new();
@@ -72,11 +82,12 @@ pub fn diff(before: Side<'_>, after: Side<'_>, mut done: impl FnMut(usize, usize
         let (old, new) = (ask(&mut old, before), ask(&mut new, after));
         compare(&question, &old, &new, &mut changes);
     }
-    changes
+    Differences { changes, unasked }
 }
 
-/// Every destination that one of the two hosts makes a difference for.
-fn targets(before: &Host, after: &Host) -> BTreeSet<(Proto, Endpoint)> {
+/// Every destination that one of the two hosts makes a difference for, and how many networks
+/// are left out.
+fn targets(before: &Host, after: &Host) -> (BTreeSet<(Proto, Endpoint)>, usize) {
     let own = own_addresses(before, after);
     let mut targets = BTreeSet::new();
     let mut add = |proto, addr: Option<IpAddr>, port| match addr {
@@ -117,7 +128,11 @@ fn targets(before: &Host, after: &Host) -> BTreeSet<(Proto, Endpoint)> {
         .iter()
         .flat_map(|marks| &marks.addrs)
         .filter(|addr| !own.contains(addr));
-    let beyond: BTreeSet<IpAddr> = beyond.take(NETWORKS).copied().collect();
+    let mut beyond: Vec<IpAddr> = beyond.copied().collect();
+    beyond.sort_unstable();
+    beyond.dedup();
+    let unasked = beyond.len().saturating_sub(NETWORKS);
+    beyond.truncate(NETWORKS);
     for addr in own.iter().chain(&beyond) {
         // Elsewhere, ports that are singled out for this host may be meant as well.
         let named = named
@@ -130,7 +145,7 @@ fn targets(before: &Host, after: &Host) -> BTreeSet<(Proto, Endpoint)> {
             }
         }
     }
-    targets
+    (targets, unasked)
 }
 
 /// The addresses of both that clients can ask for; link-local ones need a link as well.
@@ -291,6 +306,7 @@ mod tests {
             )
         };
         diff(sides[0], sides[1], |_, _| {})
+            .changes
             .into_iter()
             .map(told)
             .collect()
@@ -316,9 +332,21 @@ mod tests {
             host: &world.host,
             pod_ranges: &[],
         });
-        let changes = diff(sides[0], sides[1], |_, _| {});
+        let changes = diff(sides[0], sides[1], |_, _| {}).changes;
         let ten: Prefix = "10.0.0.0/8".parse().unwrap();
         assert_eq!(changes[0].region.ranges, [(ten.first(), ten.last())]);
+    }
+
+    #[test]
+    fn networks_that_are_not_asked_about_are_counted() {
+        let rule = |n: usize| format!("-A FORWARD -d 10.{n}.0.0/16 -j DROP\n");
+        let rules: String = (0..NETWORKS + 3).map(rule).collect();
+        let world = World::of(&format!("*filter\n:FORWARD ACCEPT\n{rules}COMMIT\n"), &[]);
+        let side = Side {
+            host: &world.host,
+            pod_ranges: &[],
+        };
+        assert_eq!(diff(side, side, |_, _| {}).unasked, 3);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub use answer::{
 };
 pub use assume::{Assumption, complete};
 pub use beside::{Beside, Parted, Taken, Way, beside, ways};
-pub use diff::{Change, Side, diff};
+pub use diff::{Change, Differences, Side, diff};
 pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
 pub use frontends::{Frontend, frontends};

@@ -31,12 +31,13 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<u8> {
         host,
         pod_ranges: pods,
     });
-    let changes = trace::diff(sides[0], sides[1], |done, all| bar.show(done, all));
+    let found = trace::diff(sides[0], sides[1], |done, all| bar.show(done, all));
     bar.clear();
     let comparison = Comparison {
         before: &before,
         after: &after,
-        changes: &changes,
+        changes: &found.changes,
+        unasked: found.unasked,
     };
     if args.json {
         out::print(&json::render_changes(&comparison))?;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<u8> {
         };
         out::print(&term::changes(&comparison, &options))?;
     }
-    Ok(u8::from(!changes.is_empty()))
+    Ok(u8::from(!found.changes.is_empty()))
 }
 
 fn state(

@@ -64,6 +64,8 @@ pub struct ChangesDocument {
     pub format: u32,
     /// One for each destination and each set of sources.
     pub changes: Vec<ChangeItem>,
+    /// Networks elsewhere that rules ask for and that were not asked about.
+    pub unasked: usize,
 }
 
 /// Connections that end otherwise.

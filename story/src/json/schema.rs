@@ -123,7 +123,9 @@ pub fn changes_schema() -> Value {
                         "before": outcomes("every possible end before; null where no such source was there"),
                         "after": outcomes("every possible end after")
                     }
-                }}
+                }},
+            "unasked": {"type": "integer",
+                "description": "networks elsewhere that rules ask for and that were not asked about: there are too many"}
         }
     })
 }

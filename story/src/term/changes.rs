@@ -50,6 +50,16 @@ pub fn changes(comparison: &Comparison, options: &Options) -> String {
             "and {more} more differences (-v tells them, --json lists them)"
         ));
     }
+    if comparison.unasked > 0 {
+        let count = comparison.unasked;
+        let networks = if count == 1 { "network" } else { "networks" };
+        let text = format!(
+            "{count} {networks} elsewhere that rules ask for {} not asked about: there are too many",
+            if count == 1 { "was" } else { "were" },
+        );
+        paper.blank();
+        paper.line(&wrap(&text, options.width).join("\n"));
+    }
     paper.text()
 }
 

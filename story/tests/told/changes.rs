@@ -32,7 +32,20 @@ fn comparison<'a>(world: &'a World, changes: &'a [Change]) -> Comparison<'a> {
         before: &world.host,
         after: &world.host,
         changes,
+        unasked: 0,
     }
+}
+
+#[test]
+fn networks_that_were_not_asked_about_are_said() {
+    let world = world::world();
+    let comparison = Comparison {
+        unasked: 3,
+        ..comparison(&world, &[])
+    };
+    let text = changes(&comparison, &Options::default());
+    let said = "3 networks elsewhere that rules ask for were not asked about";
+    assert!(text.contains(said), "{text}");
 }
 
 #[test]
