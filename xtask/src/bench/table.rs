@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::list::{Goal, Subject};
 use super::measure::Summary;
-use super::{Goal, Subject};
 
 /// One line a subject, with its ratios to the first.
 pub(super) fn render(rows: &[(&Subject, Summary)]) -> String {
