@@ -237,11 +237,12 @@ fn diff(host: &Host) {
         host,
         pod_ranges: &pods,
     });
-    let changes = trace::diff(before, after, |_, _| {});
+    let found = trace::diff(before, after, |_, _| {});
     let comparison = Comparison {
         before: before.host,
         after: after.host,
-        changes: &changes,
+        changes: &found.changes,
+        unasked: found.unasked,
     };
     is_json(&json::render_changes(&comparison));
     is_plain(&term::changes(&comparison, &verbose()));
