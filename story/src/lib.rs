@@ -8,8 +8,11 @@ pub mod json;
 pub mod term;
 pub mod words;
 
+mod afterword;
 mod groups;
+mod headline;
 mod names;
+mod rows;
 mod strip;
 mod telling;
 

@@ -166,3 +166,30 @@ fn stops(rule: &host::Rule) -> bool {
         RuleBody::Gap(_) => false,
     }
 }
+
+/// The server that was meant and did not get the connection, or may not have.
+pub(crate) fn missed(story: &Story, outcome: &Outcome) -> Option<Told> {
+    let server = outcome.server.as_ref().filter(|server| !server.reached)?;
+    let is_unknown = outcome.verdict == trace::Verdict::Unknown;
+    if is_unknown && outcome.steps.iter().any(|step| step.did == Did::Delivered) {
+        return None;
+    }
+    let place = if is_unknown {
+        "(may be reached)"
+    } else {
+        "(never reached)"
+    };
+    let who = words::server(server, story.names);
+    Some(Told {
+        place: place.to_owned(),
+        text: format!("{who} {}", words::listens(server)),
+    })
+}
+
+/// How many steps all outcomes begin with.
+pub(crate) fn shared_start(told: &[Vec<Told>]) -> usize {
+    let shortest = told.iter().map(Vec::len).min().unwrap_or(0);
+    (0..shortest)
+        .take_while(|&i| told.iter().all(|other| other[i] == told[0][i]))
+        .count()
+}

@@ -1,20 +1,18 @@
 //! A story for the terminal: verdict, strip, steps, and what to do.
 
 mod changes;
-mod headline;
 mod paint;
 mod ports;
 mod table;
 mod traced;
 
-use host::GapKind;
-use trace::{Answer, Did, Finding, Fix, Outcome, Verdict};
+use trace::{Answer, Finding, Fix, Outcome, Verdict};
 
 use crate::groups::{self, Group};
-use crate::telling::{self, Told};
-use crate::{Story, escape, strip, words};
+use crate::headline::{headline, share_words};
+use crate::telling::{self, Told, missed, shared_start};
+use crate::{Story, afterword, escape, headline, strip, words};
 
-use headline::{headline, share_words};
 use paint::Paper;
 
 pub use changes::changes;
@@ -247,38 +245,14 @@ impl Teller<'_> {
     }
 
     fn client(&mut self, answer: &Answer) {
-        let proto = self.story.question.proto;
-        let mut said: Vec<String> = Vec::new();
-        for outcome in &answer.outcomes {
-            let sees = words::client(outcome.client, proto, outcome.to);
-            if outcome.verdict != Verdict::Unknown && !said.contains(&sees) {
-                said.push(sees);
-            }
-        }
-        if said.len() > TOLD {
-            let more = said.len() - TOLD;
-            said.truncate(TOLD);
-            said.push(format!("and {more} more"));
-        }
-        if !said.is_empty() {
-            self.label("client", &[said.join(", or ")]);
-        }
+        self.label(
+            "client",
+            &Vec::from_iter(afterword::client(self.story, answer)),
+        );
     }
 
     fn gaps(&mut self, answer: &Answer) {
-        let mut said: Vec<String> = Vec::new();
-        let mut findings = self.story.findings.iter();
-        let is_told = findings.any(|finding| finding.code == "outside-netfilter");
-        for gap in answer.outcomes.iter().flat_map(|o| &o.gaps) {
-            if is_told && gap.kind == GapKind::Bypass {
-                continue;
-            }
-            let line = words::gap_words(gap);
-            if !said.contains(&line) {
-                said.push(line);
-            }
-        }
-        for line in said {
+        for line in afterword::gaps(self.story, answer) {
             self.label("gap", &[line]);
         }
     }
@@ -336,52 +310,28 @@ impl Teller<'_> {
             .label("more", &format!("berth explain {}", finding.code));
     }
 
-    /// What to do. The command stands behind the sentence that asks for it: the last one if
-    /// that ends with a colon, else the first.
+    /// What to do, the command on a line of its own.
     fn fix(&mut self, fix: &Fix) {
-        let mut said: Vec<String> = fix.say.lines().map(escape::terminal).collect();
-        let Some(command) = &fix.command else {
-            return self.label("fix", &said);
-        };
-        let asks_last = said.last().is_some_and(|line| line.ends_with(':'));
-        let rest = if asks_last || said.is_empty() {
-            Vec::new()
-        } else {
-            let rest = said.split_off(1);
-            said[0].push(':');
-            rest
-        };
-        self.label("fix", &said);
+        let fix = afterword::fix(fix);
+        self.label("fix", &fix.before);
+        let Some(command) = &fix.command else { return };
         self.command(command);
         let room = self.options.width.saturating_sub(8).max(24);
-        for line in rest.iter().flat_map(|line| wrap(line, room)) {
+        for line in fix.behind.iter().flat_map(|line| wrap(line, room)) {
             self.paper.line(&format!("       {line}"));
         }
     }
 
     /// A command to see for oneself, for an ending that no finding explains.
     fn checks(&mut self, group: &Group) {
-        let i = group.answers[0];
-        let named = self.story.findings.iter().any(|f| f.answers.contains(&i));
-        let answer = &self.story.answers[i];
-        let known = answer.outcomes.first();
-        let known = known.filter(|o| !named && o.verdict != Verdict::Unknown);
-        let Some(outcome) = known else { return };
-        let check = words::default_check(self.story, &answer.region, outcome);
-        if !check.is_empty() {
-            self.paper.label("check", &escape::terminal(&check));
+        if let Some(check) = afterword::check(self.story, group) {
+            self.paper.label("check", &check);
         }
     }
 
     fn assumptions(&mut self) {
-        let mut said: Vec<&str> = Vec::new();
-        for line in self.story.answers.iter().flat_map(|a| &a.assumed) {
-            if !said.contains(&line.as_str()) {
-                said.push(line);
-            }
-        }
-        for line in said {
-            self.label("assumed", &[escape::terminal(line)]);
+        for line in afterword::assumed(self.story) {
+            self.label("assumed", &[line]);
         }
         for gap in headline::notes(self.story) {
             self.label("note", &[words::gap_words(gap)]);
@@ -427,31 +377,4 @@ impl Told {
             text: &self.text,
         }
     }
-}
-
-/// The server that was meant and did not get the connection, or may not have.
-fn missed(story: &Story, outcome: &Outcome) -> Option<Told> {
-    let server = outcome.server.as_ref().filter(|server| !server.reached)?;
-    let is_unknown = outcome.verdict == Verdict::Unknown;
-    if is_unknown && outcome.steps.iter().any(|step| step.did == Did::Delivered) {
-        return None;
-    }
-    let place = if is_unknown {
-        "(may be reached)"
-    } else {
-        "(never reached)"
-    };
-    let who = words::server(server, story.names);
-    Some(Told {
-        place: place.to_owned(),
-        text: format!("{who} {}", words::listens(server)),
-    })
-}
-
-/// How many steps all outcomes begin with.
-fn shared_start(told: &[Vec<Told>]) -> usize {
-    let shortest = told.iter().map(Vec::len).min().unwrap_or(0);
-    (0..shortest)
-        .take_while(|&i| told.iter().all(|other| other[i] == told[0][i]))
-        .count()
 }
