@@ -7,6 +7,7 @@
 
 pub mod netns;
 pub mod nftrace;
+pub mod signal;
 pub mod socket;
 
 mod netlink;
