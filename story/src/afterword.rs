@@ -3,7 +3,7 @@
 //! Everything here is escaped for one line of a terminal.
 
 use host::GapKind;
-use trace::{Answer, Fix, Verdict};
+use trace::{Answer, Fix, Outcome, Verdict};
 
 use crate::groups::Group;
 use crate::{Story, escape, words};
@@ -80,6 +80,23 @@ pub(crate) fn check(story: &Story, group: &Group) -> Option<String> {
     let outcome = known.filter(|o| !named && o.verdict != Verdict::Unknown)?;
     let check = words::default_check(story, &answer.region, outcome);
     (!check.is_empty()).then(|| escape::terminal(&check))
+}
+
+/// The first `most` outcomes of each verdict, and how many more there are.
+pub(crate) fn first_of_each(outcomes: &[Outcome], most: usize) -> (Vec<&Outcome>, usize) {
+    let mut seen: Vec<(Verdict, usize)> = Vec::new();
+    let is_told = |outcome: &&Outcome| {
+        let kind = outcome.verdict;
+        let Some((_, count)) = seen.iter_mut().find(|(verdict, _)| *verdict == kind) else {
+            seen.push((kind, 1));
+            return true;
+        };
+        *count += 1;
+        *count <= most
+    };
+    let told: Vec<&Outcome> = outcomes.iter().filter(is_told).collect();
+    let untold = outcomes.len() - told.len();
+    (told, untold)
 }
 
 /// What was taken for granted and mattered, each once.

@@ -23,6 +23,38 @@ pub fn terminal(text: &str) -> String {
     safe
 }
 
+/// `text` for a page, as an element's text or as an attribute's value between quotes: no
+/// markup, and what [`terminal`] spells out spelled out as well, since a browser also turns
+/// text around and hides letters.
+pub(crate) fn html(text: &str, into: &mut String) {
+    for c in terminal(text).chars() {
+        match c {
+            '&' => into.push_str("&amp;"),
+            '<' => into.push_str("&lt;"),
+            '>' => into.push_str("&gt;"),
+            '"' => into.push_str("&quot;"),
+            '\'' => into.push_str("&#39;"),
+            c => into.push(c),
+        }
+    }
+}
+
+/// `text` as the value in the query of an address: every byte but letters, digits and `-._~`
+/// as `%` and two digits.
+pub fn query(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => safe.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => safe.push(char::from(byte)),
+            byte => {
+                let _ = write!(safe, "%{byte:02X}");
+            }
+        }
+    }
+    safe
+}
+
 /// `text` as one word of a POSIX shell that also takes `$'…'` (bash, zsh, ksh, dash from 0.5.12
 /// has no need of it as long as there are no control characters).
 pub fn shell(text: &str) -> String {
@@ -83,6 +115,14 @@ mod tests {
     #[test]
     fn letters_of_any_script_stay() {
         assert_eq!(terminal("кафе → 店"), "кафе → 店");
+    }
+
+    #[test]
+    fn a_value_in_a_query_cannot_end_it() {
+        assert_eq!(
+            query("[::1]:80&x=\u{e9}"),
+            "%5B%3A%3A1%5D%3A80%26x%3D%C3%A9"
+        );
     }
 
     #[test]

@@ -1,29 +1,33 @@
 //! The published document: field names are a promise, new ones may be added.
 
 mod document;
+mod ports;
 mod schema;
 mod traced;
 
-use host::Socket;
+use host::{Host, Socket};
 use serde::Serialize;
 use trace::{
-    Answer, Change, Fate, Finding, From, Heard, Listener, Outcome, Server, Severity, Step, Stretch,
-    Sweep,
+    Answer, Change, Fate, Finding, FindingDoc, From, Heard, Listener, Outcome, Server, Severity,
+    Step, Stretch, Sweep,
 };
 
 use crate::words::{self, rule_at, rule_text};
 use crate::{Comparison, Names, Scan, Story};
 
 pub use document::{
-    AnswerItem, ChangeItem, ChangesDocument, Document, FindingItem, ListenerItem, OutcomeItem,
-    ProbeItem, QuestionItem, ScanDocument, ServerItem, SocketItem, StepItem, StretchItem,
-    SweepItem, TargetItem,
+    AnswerItem, ChangeItem, ChangesDocument, Document, FindingDocItem, FindingItem,
+    FindingsDocument, ListenerItem, OutcomeItem, ProbeItem, ProblemDocument, QuestionItem,
+    ScanDocument, ServerItem, SocketItem, StepItem, StretchItem, SweepItem, TargetItem,
 };
+pub use ports::{
+    LeadItem, PortFinding, PortItem, PortsDocument, RangeItem, RoomItem, ports_document,
+    render_ports,
+};
+pub use schema::{changes_schema, ports_schema, scan_schema, schema};
 pub use traced::{PacketItem, PartedItem, ReportItem, TraceItem};
 
 use traced::trace_item;
-
-pub use schema::{changes_schema, scan_schema, schema};
 
 /// The version of the document's form.
 const FORMAT: u32 = 1;
@@ -67,6 +71,37 @@ pub fn changes_document(comparison: &Comparison) -> ChangesDocument {
         format: FORMAT,
         changes: changes.map(|one| change_item(comparison, one)).collect(),
         unasked: comparison.unasked,
+    }
+}
+
+/// What is known of a kind of finding, as text, likewise.
+pub fn render_finding(doc: &FindingDoc) -> String {
+    text(&finding_doc_item(doc))
+}
+
+/// What is known of all kinds of findings, likewise.
+pub fn render_findings(docs: &[FindingDoc]) -> String {
+    text(&FindingsDocument {
+        format: FORMAT,
+        findings: docs.iter().map(finding_doc_item).collect(),
+    })
+}
+
+/// Why there is no answer, likewise.
+pub fn render_problem(problem: &str) -> String {
+    text(&ProblemDocument {
+        format: FORMAT,
+        error: problem.to_owned(),
+    })
+}
+
+fn finding_doc_item(doc: &FindingDoc) -> FindingDocItem {
+    FindingDocItem {
+        code: doc.code,
+        summary: doc.summary,
+        you_see: doc.you_see,
+        check_by_hand: doc.check_by_hand,
+        put_it_right: doc.put_it_right,
     }
 }
 
@@ -120,8 +155,12 @@ pub fn scan_document(scan: &Scan) -> ScanDocument {
         ports: scan
             .ports
             .map(|sweeps| sweeps.iter().map(|one| sweep_item(scan, one)).collect()),
-        gaps: scan.host.gaps.iter().map(|gap| gap.what.clone()).collect(),
+        gaps: gaps(scan.host),
     }
+}
+
+fn gaps(host: &Host) -> Vec<String> {
+    host.gaps.iter().map(|gap| gap.what.clone()).collect()
 }
 
 fn listener_item(scan: &Scan, listener: &Listener) -> ListenerItem {
@@ -310,15 +349,19 @@ fn step_item(story: &Story, step: &Step) -> StepItem {
 fn finding_item(finding: &Finding) -> FindingItem {
     FindingItem {
         code: finding.code,
-        severity: match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        },
+        severity: severity_word(finding.severity),
         title: finding.title.clone(),
         why: finding.why.clone(),
         fix: finding.fix.as_ref().and_then(|fix| fix.command.clone()),
         advice: finding.fix.as_ref().map(|fix| fix.say.clone()),
         check: finding.check.clone(),
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod escape;
 pub mod explain;
+pub mod html;
 pub mod json;
 pub mod term;
 pub mod words;
@@ -19,7 +20,7 @@ mod telling;
 use host::Host;
 use host::nftrace::Headers;
 use net::Endpoint;
-use trace::{Answer, Beside, Change, Finding, Heard, Listener, Question, Sweep};
+use trace::{Answer, Beside, Change, Finding, Heard, Listener, PortMap, Question, Sweep};
 
 pub use names::{Names, PodLabel};
 
@@ -70,6 +71,17 @@ impl<'a> Scan<'a> {
             traced: None,
         }
     }
+}
+
+/// Who holds which port of a host.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// The scan that the map was drawn from.
+    pub scan: Scan<'a>,
+    /// The map.
+    pub map: &'a PortMap<'a, 'a>,
+    /// The range that NodePorts are given from, both ends included.
+    pub node_ports: (u16, u16),
 }
 
 /// Two states of a host, and what ends otherwise in them.

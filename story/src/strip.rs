@@ -36,11 +36,18 @@ const FROM_HERE: &[Stage] = &[
 ];
 
 /// A stage on the strip.
-struct Node {
-    stage: Stage,
-    label: String,
+pub(crate) struct Node {
+    pub(crate) stage: Stage,
+    pub(crate) label: String,
     /// Something happened there, so that it may not be left out.
     is_eventful: bool,
+}
+
+/// One pass through the kernel: a packet that a process here sends to this host makes two.
+pub(crate) struct Pass {
+    /// It begins with a process of this host, not with an interface.
+    pub(crate) is_sent: bool,
+    pub(crate) nodes: Vec<Node>,
 }
 
 /// A drawing.
@@ -95,6 +102,11 @@ pub(crate) fn draw(story: &Story, outcome: &Outcome, width: usize) -> Strip {
     Strip { start, way, lines }
 }
 
+/// The whole way in one line, however long.
+pub(crate) fn line(story: &Story, outcome: &Outcome) -> String {
+    draw(story, outcome, usize::MAX).lines.concat()
+}
+
 /// Breaks a strip before its arrows.
 fn broken(line: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -118,29 +130,44 @@ fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
+/// The stages of all passes, where one pass ends and the next begins at the same only once.
 fn nodes(outcome: &Outcome) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for node in passes(outcome).into_iter().flat_map(|pass| pass.nodes) {
+        if nodes.last().is_none_or(|last| last.label != node.label) {
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+/// The way of the first packet, pass by pass.
+pub(crate) fn passes(outcome: &Outcome) -> Vec<Pass> {
     let request = outcome.request.min(outcome.steps.len());
     let steps = &outcome.steps[..request];
-    let mut nodes: Vec<Node> = Vec::new();
+    let mut passes = Vec::new();
     let mut from = 0;
     while from < steps.len() {
         let loops = steps[from + 1..]
             .iter()
             .position(|s| s.did == Did::LoopsBack);
         let to = loops.map_or(steps.len(), |n| from + 1 + n);
-        for node in segment(outcome, &steps[from..to], to == steps.len()) {
-            if nodes.last().is_none_or(|last| last.label != node.label) {
-                nodes.push(node);
-            }
-        }
+        passes.push(Pass {
+            is_sent: is_sent(&steps[from]),
+            nodes: segment(outcome, &steps[from..to], to == steps.len()),
+        });
         from = to;
     }
-    nodes
+    passes
+}
+
+fn is_sent(first: &Step) -> bool {
+    matches!(first.did, Did::Sent { .. })
 }
 
 /// The stages of one pass through the kernel, as far as it went.
 fn segment(outcome: &Outcome, steps: &[Step], is_last: bool) -> Vec<Node> {
-    let is_sent = matches!(steps[0].did, Did::Sent { .. });
+    let is_sent = is_sent(&steps[0]);
     let goes_on = |step: &Step| {
         matches!(step.did, Did::Routed { .. } | Did::Leaves { .. })
             || step.stage == Stage::Hook(Hook::Forward)

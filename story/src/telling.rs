@@ -19,10 +19,21 @@ pub(crate) struct Told {
 
 /// The steps of an outcome in packet order; all of them if `every`, else those that mattered.
 pub(crate) fn tell(story: &Story, answer: &Answer, outcome: &Outcome, every: bool) -> Vec<Told> {
+    let told = tell_placed(story, answer, outcome, every);
+    told.into_iter().map(|(_, told)| told).collect()
+}
+
+/// The same, each with its place in [`Outcome::steps`].
+pub(crate) fn tell_placed(
+    story: &Story,
+    answer: &Answer,
+    outcome: &Outcome,
+    every: bool,
+) -> Vec<(usize, Told)> {
     let shown = shown(story, outcome);
     let mut ends = Ends::of(story, &answer.region, outcome);
     let mut told = Vec::new();
-    for (step, is_shown) in outcome.steps.iter().zip(shown) {
+    for (i, (step, is_shown)) in outcome.steps.iter().zip(shown).enumerate() {
         ends.enter(step);
         if every || is_shown {
             let place = words::step_place(story, outcome, step);
@@ -30,7 +41,7 @@ pub(crate) fn tell(story: &Story, answer: &Answer, outcome: &Outcome, every: boo
             if every {
                 text.push_str(&comment(story, step));
             }
-            told.push(Told { place, text });
+            told.push((i, Told { place, text }));
         }
         ends.follow(&step.did);
     }

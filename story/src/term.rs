@@ -6,7 +6,7 @@ mod ports;
 mod table;
 mod traced;
 
-use trace::{Answer, Finding, Fix, Outcome, Verdict};
+use trace::{Answer, Finding, Fix, Outcome};
 
 use crate::groups::{self, Group};
 use crate::headline::{headline, share_words};
@@ -184,17 +184,11 @@ impl Teller<'_> {
         } else {
             TOLD
         };
-        let mut seen: Vec<(Verdict, usize)> = Vec::new();
-        for (outcome, told) in outcomes.iter().zip(&told) {
-            let kind = outcome.verdict;
-            if let Some((_, count)) = seen.iter_mut().find(|(verdict, _)| *verdict == kind) {
-                *count += 1;
-                if *count > limit {
-                    continue;
-                }
-            } else {
-                seen.push((kind, 1));
-            }
+        let (first, untold) = afterword::first_of_each(outcomes, limit);
+        let places = outcomes.iter().zip(&told);
+        let is_first =
+            |(outcome, _): &(&Outcome, _)| first.iter().any(|one| std::ptr::eq(*one, *outcome));
+        for (outcome, told) in places.filter(is_first) {
             let head = headline::short(self.story, outcome);
             let head = format!("{}{head}", share_words(outcome.share));
             self.paper.blank();
@@ -208,7 +202,6 @@ impl Teller<'_> {
             rows.extend(missed.as_ref().map(Told::unnumbered));
             self.rows(&rows);
         }
-        let untold: usize = seen.iter().map(|(_, n)| n.saturating_sub(limit)).sum();
         if untold > 0 {
             self.paper.blank();
             self.paper

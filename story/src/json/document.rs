@@ -279,3 +279,36 @@ pub struct FindingItem {
     /// A command that shows it.
     pub check: Option<String>,
 }
+
+/// What is known of kinds of findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingsDocument {
+    /// The version of this form.
+    pub format: u32,
+    /// One for each.
+    pub findings: Vec<FindingDocItem>,
+}
+
+/// What is known of a kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FindingDocItem {
+    /// Its name.
+    pub code: &'static str,
+    /// What it is.
+    pub summary: &'static str,
+    /// What the user sees.
+    pub you_see: &'static str,
+    /// How to check it by hand.
+    pub check_by_hand: &'static str,
+    /// How to put it right.
+    pub put_it_right: &'static str,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProblemDocument {
+    /// The version of this form.
+    pub format: u32,
+    /// In one sentence.
+    pub error: String,
+}

@@ -98,6 +98,79 @@ fn sweep() -> Value {
     })
 }
 
+/// The schema of a map of ports.
+pub fn ports_schema() -> Value {
+    let range = |of: &str| {
+        json!({"type": "object", "required": ["first", "last"], "description": of,
+            "properties": {"first": {"type": "integer"}, "last": {"type": "integer"}}})
+    };
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Who holds which port, as the port map of `berth page` answers",
+        "type": "object",
+        "required": ["format", "node_ports", "ephemeral", "room", "ports", "gaps"],
+        "properties": {
+            "format": {"type": "integer", "const": 1,
+                "description": "version of this form; fields are added without a new one"},
+            "node_ports": range("the range that NodePorts are given from, both ends included"),
+            "ephemeral": range("the range that the kernel gives this host's own clients ports from"),
+            "room": {"type": "array", "description": "what of the range of NodePorts is free, by protocol",
+                "items": {
+                    "type": "object",
+                    "required": ["protocol", "taken", "free", "first_free"],
+                    "properties": {
+                        "protocol": {"type": "string"},
+                        "taken": {"type": "integer"},
+                        "free": {"type": "integer", "description": "ports that no socket has and no rule names"},
+                        "first_free": {"type": ["integer", "null"]}
+                    }
+                }},
+            "ports": {"type": "array", "items": held_port(), "description": "the ports that somebody holds, by number"},
+            "gaps": {"type": "array", "items": {"type": "string"},
+                "description": "what of the host could not be read"}
+        }
+    })
+}
+
+fn held_port() -> Value {
+    json!({
+        "type": "object",
+        "required": ["protocol", "port", "held_by", "fate", "sockets", "services", "leads_to",
+            "ephemeral", "ask", "findings"],
+        "properties": {
+            "protocol": {"type": "string", "description": "tcp, udp or sctp"},
+            "port": {"type": "integer"},
+            "held_by": {"type": "string", "enum": ["process", "service", "rule", "both"],
+                "description": "rule: it leads clients elsewhere, in no Service's name; both: a process, and a Service or such a rule"},
+            "fate": {"type": ["string", "null"], "enum": ["arrives", "blocked", "unknown", "lost", null],
+                "description": "the worst that becomes of a packet for a process; null where none listens"},
+            "sockets": {"type": "array", "items": socket()},
+            "services": {"type": "array", "items": {"type": "string"}, "description": "NAMESPACE/NAME:PORT"},
+            "leads_to": {"type": "array", "description": "where rules that name no Service lead clients",
+                "items": {
+                    "type": "object",
+                    "required": ["to", "pod"],
+                    "properties": {
+                        "to": {"type": "string", "description": "address and port"},
+                        "pod": {"type": ["string", "null"], "description": "NAMESPACE/NAME"}
+                    }
+                }},
+            "ephemeral": {"type": "boolean", "description": "whether the kernel may give the port to a client of this host"},
+            "ask": {"type": "string", "description": "what to ask about for the whole story"},
+            "findings": {"type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["code", "severity", "title"],
+                    "properties": {
+                        "code": {"type": "string", "description": "see berth explain CODE"},
+                        "severity": {"type": "string", "enum": ["error", "warning", "note"]},
+                        "title": {"type": "string"}
+                    }
+                }}
+        }
+    })
+}
+
 /// The schema of a comparison, with the same outcomes.
 pub fn changes_schema() -> Value {
     let outcomes =

@@ -75,6 +75,12 @@ pub(crate) fn rule_text(chain: &Chain, rule: &Rule) -> String {
     }
 }
 
+/// The text of the rule that a step names; absent for a policy.
+pub(crate) fn text_at(host: &Host, at: &RuleRef) -> Option<String> {
+    let (_, chain) = chain_at(host, at)?;
+    Some(rule_text(chain, rule_at(host, at)?))
+}
+
 /// A command that shows what decided, without us.
 pub(crate) fn default_check(story: &Story, region: &Region, outcome: &Outcome) -> String {
     let to = outcome.to.unwrap_or(story.question.to);

@@ -4,6 +4,8 @@
 
 mod changes;
 mod document;
+mod html;
+mod markup;
 mod scan;
 mod schema;
 mod stories;
