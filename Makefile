@@ -7,7 +7,7 @@ export XTABLES_LOCKFILE := /dev/null
 endif
 export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
 .NOTPARALLEL:
-.PHONY: help demo test truth plain fuzz bench netns cases tidy lint ci setup
+.PHONY: help demo test truth plain fuzz bench netns browser cases tidy lint ci setup
 
 help: ## Lists these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 9
@@ -25,6 +25,8 @@ bench: setup ## Measures berth beside the programs it can be compared with
 	cargo run --release -p xtask -- bench
 netns: setup ## Runs the tests that need network namespaces
 	cargo test -p kernel -p testkit -p cli $(NETNS) $(AS_ROOT)
+browser: ## Opens every view of the page in a real browser; pictures in target/page
+	@sh xtask/setup.sh browser && cargo test -p cli --features browser --test page browser
 cases: ## Runs the cases; with UPDATE_CASES=1 rewrites their stories
 	cargo test -p testkit --test cases
 tidy: ## Checks the laws a machine can check

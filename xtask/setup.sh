@@ -2,18 +2,21 @@
 # Installs what the demo or the tests need and this machine lacks. Shell, because it runs
 # before anything is built. Nothing is asked, and nothing is done where nothing is missing.
 #
-#   sh xtask/setup.sh demo|test
+#   sh xtask/setup.sh demo|test|browser
 set -eu
 PATH="$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin"
 
 # Pairs COMMAND:PACKAGES. The demo makes its links and namespaces itself.
 demo='cc:gcc,libc6-dev iptables:iptables'
 test="$demo c++:g++ nft:nftables ip:iproute2 ipset:ipset conntrack:conntrack"
+# Letters of many scripts, so that pictures show what people would see.
+browser="cc:gcc,libc6-dev chromium:chromium,fonts-dejavu-core"
 
 case "${1:-}" in
 demo) wanted=$demo ;;
 test) wanted=$test ;;
-*) echo "usage: sh xtask/setup.sh demo|test" >&2 && exit 2 ;;
+browser) wanted=$browser ;;
+*) echo "usage: sh xtask/setup.sh demo|test|browser" >&2 && exit 2 ;;
 esac
 
 if ! command -v cargo >/dev/null; then

@@ -1,9 +1,12 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use kernel::netns::NetnsRef;
 use net::{Prefix, Proto};
 
@@ -27,11 +30,14 @@ pub(crate) enum Command {
     /// Tell which connections end otherwise in two states of a host
     #[command(after_help = DIFF_HELP)]
     Diff(Box<DiffArgs>),
+    /// Serve a page with the ports of this host, and the answers of `why` and `scan`
+    #[command(after_help = PAGE_HELP)]
+    Page(Box<PageArgs>),
     /// Save everything that `why` needs in one file, changing nothing on the host
     Snapshot(SnapshotArgs),
     /// Tell more about a kind of finding, or list them
     Explain(ExplainArgs),
-    /// Print the JSON Schema of what `why`, `scan` or `diff` prints with --json
+    /// Print the JSON Schema of what `why`, `scan`, `diff` or `page` says in JSON
     Schema(SchemaArgs),
     /// Play a port conflict on the real kernel, leaving nothing behind
     Demo,
@@ -178,6 +184,47 @@ pub(crate) struct DiffArgs {
     pub(crate) cluster: ClusterArgs,
 }
 
+const PAGE_HELP: &str = "\
+Views:
+  /                 who holds which port
+  /scan             what `berth scan` lists; /scan?all
+  /why?to=TARGET    what `berth why` answers; &from=SOURCE &proto=PROTOCOL
+                    &in=INTERFACE &sport=PORT &mac=MAC &uid=UID[:GID]
+  /explain/CODE     what is known of a finding
+
+With `Accept: application/json` the same addresses give JSON. The page only
+reads. It answers nobody who calls it by a name that it does not know: that
+keeps a site on the internet from reading it through a browser here.
+
+Exit status: 0 after SIGINT or SIGTERM, 2 where it cannot serve.
+
+Examples:
+  berth page
+  berth page --snapshot node-1.berth
+  berth page --listen 192.0.2.10:23784 --host node-1.example";
+
+/// `berth page`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PageArgs {
+    /// Where to serve it; whoever reaches another address than loopback can read it
+    #[arg(id = "page", long = "listen", value_name = "ADDRESS:PORT", default_value_t = PAGE)]
+    pub(crate) listen: SocketAddr,
+    /// A name that the page may be called by, besides loopback's and its address
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// The ports that NodePorts are given from
+    #[arg(long, value_name = "FIRST-LAST", value_parser = port_range, default_value = "30000-32767")]
+    pub(crate) node_ports: (u16, u16),
+    #[command(flatten)]
+    pub(crate) source: HostArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+/// Where the page is: BERTH on the keys of a telephone, below every range that ports are
+/// given from.
+const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 23784);
+
 /// Which host is asked.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Which host (this one, unless told otherwise)")]
@@ -283,6 +330,8 @@ pub(crate) enum Answers {
     Scan,
     /// `berth diff`
     Diff,
+    /// The port map of `berth page`; its other views have the schemas of `why` and `scan`
+    Page,
 }
 
 /// `berth demo-server`, which `berth demo` starts.
@@ -297,6 +346,22 @@ pub(crate) struct DemoServerArgs {
     /// Where it listens
     #[arg(long)]
     pub(crate) listen: SocketAddr,
+}
+
+impl Args {
+    /// Reads the command line.
+    pub(crate) fn read<W: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::whole().try_get_matches_from(words)?)
+    }
+
+    /// The command. A page listens itself, so that a listener of a host put together is
+    /// `--listener` there.
+    fn whole() -> clap::Command {
+        let page = |page: clap::Command| page.mut_arg("listen", |arg| arg.long("listener"));
+        Self::command().mut_subcommand("page", page)
+    }
 }
 
 impl HostArgs {
@@ -336,7 +401,7 @@ impl WhyArgs {
 }
 
 /// A protocol whose packets have ports: connections of any other cannot be asked about.
-fn with_ports(text: &str) -> Result<Proto, String> {
+pub(crate) fn with_ports(text: &str) -> Result<Proto, String> {
     let proto: Proto = text
         .parse()
         .map_err(|error: net::ParseProtoError| error.to_string())?;
@@ -349,7 +414,8 @@ fn with_ports(text: &str) -> Result<Proto, String> {
     }
 }
 
-fn mac(text: &str) -> Result<[u8; 6], String> {
+/// A link-layer address.
+pub(crate) fn mac(text: &str) -> Result<[u8; 6], String> {
     let wrong = || format!("`{text}` is no link-layer address such as 02:00:00:00:00:01");
     let bytes: Vec<u8> = text
         .split([':', '-'])
@@ -362,7 +428,17 @@ fn mac(text: &str) -> Result<[u8; 6], String> {
     bytes.try_into().map_err(|_| wrong())
 }
 
-fn user(text: &str) -> Result<(u32, u32), String> {
+fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || format!("`{text}` is no range of ports such as 30000-32767");
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) if 0 < first && first <= last => Ok((first, last)),
+        _ => Err(wrong()),
+    }
+}
+
+/// `UID` or `UID:GID`.
+pub(crate) fn user(text: &str) -> Result<(u32, u32), String> {
     let number = |part: &str| {
         let wrong = |_| format!("`{part}` is no user or group number");
         part.parse::<u32>().map_err(wrong)
@@ -375,13 +451,11 @@ fn user(text: &str) -> Result<(u32, u32), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn why(line: &str) -> WhyArgs {
         let words = ["berth", "why"].into_iter().chain(line.split(' '));
-        match Args::try_parse_from(words).unwrap().command {
+        match Args::read(words).unwrap().command {
             Command::Why(args) => *args,
             other => panic!("{other:?}"),
         }
@@ -389,7 +463,19 @@ mod tests {
 
     #[test]
     fn the_command_line_has_no_contradictions() {
-        Args::command().debug_assert();
+        Args::whole().debug_assert();
+    }
+
+    #[test]
+    fn a_page_listens_itself_and_its_host_has_listeners() {
+        let words = "berth page --listen 127.0.0.1:80 --listener tcp/0.0.0.0:1=a --host b";
+        let args = match Args::read(words.split(' ')).unwrap().command {
+            Command::Page(args) => *args,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(args.listen.port(), 80);
+        assert_eq!(args.source.listen, ["tcp/0.0.0.0:1=a"]);
+        assert!(!(30000..=60999).contains(&PAGE.port()));
     }
 
     #[test]
@@ -416,7 +502,7 @@ mod tests {
 
     #[test]
     fn help_fits_80_columns() {
-        let mut command = Args::command();
+        let mut command = Args::whole();
         command.build();
         let why = command.find_subcommand_mut("why").unwrap();
         let help = why.render_long_help().to_string();

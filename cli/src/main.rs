@@ -12,12 +12,11 @@ mod out;
 mod probe;
 mod read;
 mod source;
+mod subject;
 mod target;
 mod traced;
 
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use args::{Args, Command};
 
@@ -28,19 +27,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const CANNOT_TELL: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::read(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => return out::usage(&error),
     };
-    let done = match &args.command {
-        Command::Why(args) => cmd::why::run(args),
-        Command::Scan(args) => cmd::scan::run(args),
-        Command::Diff(args) => cmd::diff::run(args),
-        Command::Snapshot(args) => cmd::snapshot::run(args),
-        Command::Explain(args) => cmd::explain::run(args),
-        Command::Schema(args) => cmd::schema::run(args),
+    let done = match args.command {
+        Command::Why(args) => cmd::why::run(&args),
+        Command::Scan(args) => cmd::scan::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
+        Command::Page(args) => cmd::page::run(*args),
+        Command::Snapshot(args) => cmd::snapshot::run(&args),
+        Command::Explain(args) => cmd::explain::run(&args),
+        Command::Schema(args) => cmd::schema::run(&args),
         Command::Demo => Ok(cmd::demo::run()),
-        Command::DemoServer(args) => cmd::demo::serve(args),
+        Command::DemoServer(args) => cmd::demo::serve(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

@@ -51,6 +51,14 @@ impl Target {
         }
     }
 
+    /// The address and port, where the target is one by itself.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Endpoint(to) => Some(*to),
+            Self::Port(_) | Self::Service { .. } => None,
+        }
+    }
+
     /// The destinations to ask about.
     pub(crate) fn resolve(
         &self,

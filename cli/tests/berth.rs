@@ -48,6 +48,7 @@ fn help_is_as_reviewed() {
         ("why.txt", vec!["why", "--help"]),
         ("scan.txt", vec!["scan", "--help"]),
         ("diff.txt", vec!["diff", "--help"]),
+        ("page.txt", vec!["page", "--help"]),
         ("snapshot.txt", vec!["snapshot", "--help"]),
         ("explain.txt", vec!["explain", "--help"]),
     ] {

@@ -1,42 +1,36 @@
 //! `berth scan`: which ports of a host lose traffic.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use net::Endpoint;
-use story::{Scan, json, term};
+use story::{json, term};
 use trace::{Fate, Listener};
 
 use crate::args::ScanArgs;
 use crate::late::Late;
-use crate::read::{Connections, read};
-use crate::{cluster, names, out};
+use crate::read::Connections;
+use crate::subject::Subject;
+use crate::{cluster, out};
 
 /// Asks about every listener, prints what was found, and gives the exit status.
 pub(crate) fn run(args: &ScanArgs) -> anyhow::Result<u8> {
-    let cluster = cluster::load(&args.cluster).context("scan")?;
-    let mut read = read(&args.host, Connections::OfListeners).context("scan")?;
-    let _ = trace::complete(&mut read.host);
-    let names = names::names(&read.host, read.dump.as_ref(), &cluster.catalog);
-    let pods = cluster.pod_ranges(&args.cluster, &read.host);
+    let cluster = Arc::new(cluster::load(&args.cluster).context("scan")?);
+    let wanted = Connections::OfListeners;
+    let subject = Subject::read(&args.host, &args.cluster, cluster, wanted).context("scan")?;
     let bar = Late::new("asking about listeners");
-    let listeners = trace::scan(&read.host, &pods, &cluster, |done, all| bar.show(done, all));
+    let listeners = subject.listeners(|done, all| bar.show(done, all));
     bar.clear();
     let ports = args.ports.map(|proto| {
         let bar = Late::new("asking about ports");
-        let ports = trace::sweep(&read.host, proto, &pods, |done, all| bar.show(done, all));
+        let (host, pods) = (&subject.host, &subject.pod_ranges);
+        let ports = trace::sweep(host, proto, pods, |done, all| bar.show(done, all));
         bar.clear();
         ports
     });
-    let pod_at = |to: Endpoint| {
-        let pod = cluster.catalog.pod_at(to)?;
-        Some(pod.name.to_string())
-    };
-    let scan = Scan {
-        host: &read.host,
-        listeners: &listeners,
-        names: &names,
-        ports: ports.as_deref(),
-        pod_at: &pod_at,
-    };
+    let pod_at = |to: Endpoint| subject.pod_at(to);
+    let mut scan = subject.scan(&listeners, &pod_at);
+    scan.ports = ports.as_deref();
     if args.json {
         out::print(&json::render_scan(&scan))?;
         return Ok(status(&listeners));

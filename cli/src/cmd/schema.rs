@@ -11,6 +11,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
         Answers::Why => json::schema(),
         Answers::Scan => json::scan_schema(),
         Answers::Diff => json::changes_schema(),
+        Answers::Page => json::ports_schema(),
     };
     out::print(&format!("{schema:#}\n"))?;
     Ok(0)

@@ -1,20 +1,20 @@
 //! `berth why`: what happens to a connection, and why.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use host::Host;
 use kernel::Flow;
-use net::Family;
-use story::{Names, Probe, Story, Traced, json, term};
-use trace::{Answer, Assumption, Finding, Origin, Question, Severity, Verdict};
+use story::{Probe, Traced, json, term};
+use trace::{Answer, Finding, Origin, Question, Severity, Verdict};
 
 use crate::args::WhyArgs;
-use crate::cluster::{self, Cluster};
-use crate::read::{Connections, read};
+use crate::cluster;
+use crate::read::Connections;
 use crate::source::Source;
+use crate::subject::{Inquiry, Subject};
 use crate::target::{Asked, Target};
-use crate::{names, out, probe, traced};
+use crate::{out, probe, traced};
 
 /// Asks, prints the answers, and gives the exit status.
 pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
             bail!("why: {option} connects from this machine: ask it without files and short forms");
         }
     }
-    let cluster = cluster::load(&args.cluster).context("why")?;
+    let cluster = Arc::new(cluster::load(&args.cluster).context("why")?);
     let connections = match target {
         Target::Endpoint(to) => Connections::Of(Flow {
             proto: args.protocol(),
@@ -35,16 +35,18 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         }),
         Target::Port(_) | Target::Service { .. } => Connections::Unread,
     };
-    let mut read = read(&args.host, connections).context("why")?;
-    let assumed = trace::complete(&mut read.host);
-    let asked = target.resolve(args.protocol(), &read.host, &cluster.catalog)?;
+    let subject = Subject::read(&args.host, &args.cluster, cluster, connections).context("why")?;
+    let asked = target.resolve(args.protocol(), &subject.host, &subject.cluster.catalog)?;
     let desk = Desk {
         args,
-        source,
-        names: names::names(&read.host, read.dump.as_ref(), &cluster.catalog),
-        cluster,
-        host: read.host,
-        assumed,
+        subject,
+        inquiry: Inquiry {
+            source,
+            iif: args.iif.clone(),
+            sport: args.sport,
+            mac: args.mac,
+            user: args.uid.unwrap_or_default(),
+        },
     };
     let mut statuses = Vec::new();
     let is_one_of_many = asked.len() > 1;
@@ -65,29 +67,18 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
 /// Everything that all questions of one call share.
 struct Desk<'a> {
     args: &'a WhyArgs,
-    source: Source,
-    host: Host,
-    cluster: Cluster,
-    names: Names,
-    /// What was taken for granted to have a whole host.
-    assumed: Vec<Assumption>,
+    subject: Subject,
+    inquiry: Inquiry,
 }
 
 impl Desk<'_> {
     fn ask(&self, asked: &Asked) -> anyhow::Result<u8> {
-        let question = self.question(asked)?;
-        let answers = self.answers(&question)?;
-        let findings = trace::findings(&self.host, &question, &answers, &self.cluster);
-        let (probe, traced) = self.tried(&question)?;
-        let story = Story {
-            host: &self.host,
-            question: &question,
-            answers: &answers,
-            findings: &findings,
-            names: &self.names,
-            probe: probe.as_ref(),
-            traced: traced.as_ref(),
-        };
+        let question = self.subject.question(&self.inquiry, asked)?;
+        self.check_client(&question)?;
+        let replied = self.subject.reply(question)?;
+        let (probe, traced) = self.tried(&replied.question)?;
+        let mut story = self.subject.story(&replied);
+        (story.probe, story.traced) = (probe.as_ref(), traced.as_ref());
         if self.args.json {
             out::print(&json::render(&story))?;
         } else {
@@ -98,32 +89,14 @@ impl Desk<'_> {
             };
             out::print(&term::render(&story, &options))?;
         }
-        Ok(status(&answers, &findings))
-    }
-
-    fn question(&self, asked: &Asked) -> anyhow::Result<Question> {
-        let family = Family::of(asked.to.addr);
-        let mut question = Question::about(asked.proto, asked.to);
-        question.origin = self.source.origin(family, &self.cluster.catalog)?;
-        let is_open = question.origin == Origin::Everywhere && self.args.iif.is_none();
-        if is_open && asked.to.addr.is_loopback() {
-            // Only this host can mean it: packets to loopback addresses come from nowhere else.
-            question.origin = Origin::Local;
-        }
-        question.iif.clone_from(&self.args.iif);
-        question.sport = self.args.sport;
-        question.mac = self.args.mac;
-        question.user = self.args.uid.unwrap_or_default();
-        question.pod_ranges = self.cluster.pod_ranges(&self.args.cluster, &self.host);
-        self.check_client(&question)?;
-        Ok(question)
+        Ok(status(&replied.answers, &replied.findings))
     }
 
     /// Refuses what has no meaning for the kind of client that is asked about.
     fn check_client(&self, question: &Question) -> anyhow::Result<()> {
         let args = self.args;
         let is_own = |addr: IpAddr| {
-            let mut own = self.host.addresses.iter();
+            let mut own = self.subject.host.addresses.iter();
             addr.is_loopback() || own.any(|address| address.addr == addr)
         };
         let is_local = match &question.origin {
@@ -147,17 +120,6 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn answers(&self, question: &Question) -> anyhow::Result<Vec<Answer>> {
-        let mut answers = trace::answer(&self.host, question).context("why")?;
-        for answer in &mut answers {
-            let concerns = |assumed: &&Assumption| assumed.concerns(&self.host, answer);
-            let mattered = self.assumed.iter().filter(concerns);
-            let texts: Vec<String> = mattered.map(|assumed| assumed.text.clone()).collect();
-            answer.assumed.extend(texts);
-        }
-        Ok(answers)
-    }
-
     /// What one real connection met, and the way of its first packet, as far as asked for.
     fn tried(&self, question: &Question) -> anyhow::Result<(Option<Probe>, Option<Traced>)> {
         let netns = self.args.host.netns.as_ref();
@@ -166,17 +128,17 @@ impl Desk<'_> {
             return Ok((probe, None));
         }
         if let Some(seconds) = self.args.wait {
-            let traced = traced::watch(&self.host, question, netns, seconds)?;
+            let traced = traced::watch(&self.subject.host, question, netns, seconds)?;
             return Ok((None, Some(traced)));
         }
-        let (asked, saw, traced) = traced::probe(&self.host, question, netns)?;
-        let probe = probe::beside(&saw, asked.proto, &self.answers(&asked)?);
+        let (asked, saw, traced) = traced::probe(&self.subject.host, question, netns)?;
+        let probe = probe::beside(&saw, asked.proto, &self.subject.answers(&asked)?);
         Ok((Some(probe), Some(traced)))
     }
 
     fn probe(&self, question: &Question) -> anyhow::Result<Probe> {
         let local = probe::question(question);
-        let answers = self.answers(&local)?;
+        let answers = self.subject.answers(&local)?;
         probe::compare(&local, &answers, self.args.host.netns.as_ref())
     }
 }

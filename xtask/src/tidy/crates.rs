@@ -38,7 +38,7 @@ const ROWS: &[Row] = &[
             "anyhow",
             "anstream",
             "anstyle",
-            "axum",
+            "httparse",
             "indicatif",
             "mimalloc",
             "rustix",
