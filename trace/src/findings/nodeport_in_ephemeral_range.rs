@@ -42,10 +42,8 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
         severity: Severity::Warning,
         fix: Some(Fix {
             say: "keep the kernel from picking it".to_owned(),
-            command: Some(format!(
-                "sysctl -w net.ipv4.ip_local_reserved_ports={}",
-                reserved(sysctls, port)
-            )),
+            command: reserved(sysctls, port)
+                .map(|list| format!("sysctl -w net.ipv4.ip_local_reserved_ports={list}")),
         }),
         check: Some(
             "sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports".to_owned(),
@@ -64,11 +62,19 @@ pub(crate) fn may_be_picked(sysctls: &Sysctls, port: u16) -> bool {
     (first..=last).contains(&port) && !sysctls.is_reserved(port)
 }
 
-/// The reserved ports with one more.
-fn reserved(sysctls: &Sysctls, port: u16) -> String {
-    match sysctls.get("net.ipv4.ip_local_reserved_ports") {
-        Some(list) if !list.is_empty() => format!("{list},{port}"),
-        _ => port.to_string(),
+/// The reserved ports with one more; absent where what was read of them is no list of ports,
+/// which a file from elsewhere may have in its place.
+fn reserved(sysctls: &Sysctls, port: u16) -> Option<String> {
+    let list = sysctls
+        .get("net.ipv4.ip_local_reserved_ports")
+        .unwrap_or_default();
+    let is_listed = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b'-');
+    match list {
+        "" => Some(port.to_string()),
+        list => list
+            .bytes()
+            .all(is_listed)
+            .then(|| format!("{list},{port}")),
     }
 }
 
@@ -90,6 +96,9 @@ mod tests {
             Some("sysctl -w net.ipv4.ip_local_reserved_ports=31081")
         );
         let reserved = "net.ipv4.ip_local_reserved_ports";
+        world.host.sysctls.insert(reserved, "80; reboot #");
+        let found = world.findings("192.168.77.1:31081");
+        assert_eq!(found[0].fix.as_ref().unwrap().command, None);
         world.host.sysctls.insert(reserved, "80,30000-32767");
         assert_eq!(world.codes("192.168.77.1:31081"), [""; 0]);
     }
