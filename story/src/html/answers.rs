@@ -3,7 +3,7 @@
 mod ends;
 mod findings;
 
-use trace::Answer;
+use trace::{Answer, Outcome};
 
 use crate::groups::{self, Group};
 use crate::headline;
@@ -175,22 +175,23 @@ fn verdict(html: &mut Html, tag: &'static str, story: &Story, group: &Group) {
     html.tag(tag, &[class], |html| marked(html, answer, &text));
 }
 
-/// A line in which the first of each verdict's word is marked.
+/// A line in which the words of an answer's verdicts are marked.
 fn marked(html: &mut Html, answer: &Answer, text: &str) {
-    let mut verdicts: Vec<_> = answer.outcomes.iter().map(|o| o.verdict).collect();
-    verdicts.sort_unstable();
-    verdicts.dedup();
-    let place = |verdict| Some((text.find(words::verdict(verdict))?, verdict));
-    let mut places: Vec<_> = verdicts.into_iter().filter_map(place).collect();
-    places.sort_unstable();
-    let mut done = 0;
-    for (at, verdict) in places {
-        let word = words::verdict(verdict);
-        html.text(&text[done..at]);
-        html.leaf("strong", &[("class", page::verdict_class(verdict))], word);
-        done = at + word.len();
+    for (i, word) in text.split(' ').enumerate() {
+        if i > 0 {
+            html.text(" ");
+        }
+        let plain = word.trim_end_matches([':', ',']);
+        let is_word = |outcome: &&Outcome| words::verdict(outcome.verdict) == plain;
+        match answer.outcomes.iter().find(is_word) {
+            Some(outcome) => {
+                let class = page::verdict_class(outcome.verdict);
+                html.leaf("strong", &[("class", class)], plain);
+                html.text(&word[plain.len()..]);
+            }
+            None => html.text(word),
+        }
     }
-    html.text(&text[done..]);
 }
 
 /// Where the clients are, and the name of the mistake.

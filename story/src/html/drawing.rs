@@ -175,15 +175,20 @@ fn shortened(label: &str) -> String {
     kept + "…"
 }
 
-/// The numbers of steps, on the edge of a node.
+/// The numbers of steps, in the upper right corner of a node.
 fn badge(html: &mut Html, layout: &Layout, spot: Spot, text: &str) {
     if text.is_empty() {
         return;
     }
     let (x, y) = layout.center(spot);
     let (width, height) = spot.size();
-    let at = (x + width / 2 - 6, y - height / 2);
-    plate(html, "badge", at, text);
+    let right = x + width / 2 + 3;
+    plate(
+        html,
+        "badge",
+        (right - plate_width(text) / 2, y - height / 2),
+        text,
+    );
 }
 
 /// How it ended, on the lower edge of the last node.
@@ -201,8 +206,7 @@ fn stamp(html: &mut Html, layout: &Layout, spot: Spot, outcome: &Outcome) {
 
 /// A text on a plate of its own around a point.
 fn plate(html: &mut Html, class: &'static str, (x, y): (i32, i32), text: &str) {
-    let letters = i32::try_from(text.chars().count()).unwrap_or(0);
-    let (width, height) = (letters * 7 + 10, 16);
+    let (width, height) = (plate_width(text), 16);
     html.tag("g", &[("class", class)], |html| {
         let place = [x - width / 2, y - height / 2, width, height, height / 2];
         let [left, top, width, height, radius] = place.map(|n| n.to_string());
@@ -217,6 +221,12 @@ fn plate(html: &mut Html, class: &'static str, (x, y): (i32, i32), text: &str) {
         let (x, y) = (x.to_string(), (y + 4).to_string());
         html.leaf("text", &[("x", &x), ("y", &y)], text);
     });
+}
+
+/// How wide a text of the drawing's letters is, with a margin.
+fn plate_width(text: &str) -> i32 {
+    let letters = i32::try_from(text.chars().count()).unwrap_or(0);
+    letters * 7 + 10
 }
 
 impl Spot {
