@@ -6,5 +6,6 @@
 mod browser;
 #[cfg(feature = "browser")]
 mod chromium;
+mod hostile;
 mod served;
 mod server;
