@@ -479,23 +479,21 @@ impl Eval<'_> {
 
     /// What is not known of the host as a whole makes every end uncertain.
     fn past_gaps(&mut self, mut state: State, link: Option<u32>) -> (Vec<End>, State) {
-        let host = self.host;
+        let (host, mut ends) = (self.host, Vec::new());
         let name = link.map(|link| self.link_name(link));
-        let mut ends = Vec::new();
         for gap in &host.gaps {
             let touches = match gap.kind {
                 GapKind::Rules | GapKind::Routing => true,
                 GapKind::Bypass => gap.device.is_none() || gap.device.as_deref() == name.as_deref(),
                 GapKind::Sockets | GapKind::Names | GapKind::Input => false,
             };
-            if !touches {
-                continue;
+            if touches {
+                let fork = self.new_fork(Fork::Gap(gap.what.as_str().into()));
+                let mut unknown = state.clone();
+                unknown.choose(fork, 1);
+                ends.push(End::unknown(unknown, gap.what.as_str().into()));
+                state.choose(fork, 0);
             }
-            let fork = self.new_fork(Fork::Gap(gap.what.as_str().into()));
-            let mut unknown = state.clone();
-            unknown.choose(fork, 1);
-            ends.push(End::unknown(unknown, gap.what.as_str().into()));
-            state.choose(fork, 0);
         }
         (ends, state)
     }

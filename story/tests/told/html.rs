@@ -69,6 +69,7 @@ fn with_ports<T>(host: &Host, names: &Names, tell: impl FnOnce(&Ports) -> T) -> 
         listeners: &listeners,
         names,
         pod_at: &pod_at,
+        ports: None,
     };
     tell(&Ports {
         scan,
