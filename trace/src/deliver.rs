@@ -229,7 +229,20 @@ impl<'h> Eval<'h> {
             addr.is_loopback() || own.any(|own| own.addr == addr)
         };
         if addr.is_some_and(is_own) {
-            return Companion::Client;
+            // The client knows the server by the address it asked for.
+            let dnat = state.conn.as_ref().filter(|conn| {
+                let binding = conn.dnat.as_ref();
+                binding.is_some_and(|binding| binding.changes)
+            });
+            let (src, sport) = (&state.packet.src, &state.packet.sport);
+            return match (dnat, state.packet.kind) {
+                (None, _) => Companion::Client,
+                (Some(_), Kind::IcmpError(..)) => {
+                    Companion::Unknown("the socket that an error about a translated packet is for")
+                }
+                (Some(conn), _) if (&conn.dst, &conn.dport) == (src, sport) => Companion::Client,
+                (Some(_), _) => Companion::None,
+            };
         }
         let proto = state.packet.proto;
         let may_wait = |socket: &&Socket| {

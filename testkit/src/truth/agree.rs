@@ -80,8 +80,10 @@ pub fn agrees(
 }
 
 /// Gaps that a host cannot tell: the order of chains of two languages at one priority, and the
-/// link-layer address of the machine that answers. And two that are told of many sources only.
-const EXCUSED: [&str; 4] = [
+/// link-layer address of the machine that answers. And two that are told of many sources only,
+/// and one of ICMP errors, whose inner packet is translated on the way.
+const EXCUSED: [&str; 5] = [
+    "the socket that an error about a translated packet",
     "which address NETMAP makes",
     "which runs first",
     "the link-layer address",
