@@ -153,7 +153,7 @@ fn translate(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
             pool::node_addr(rng, spot.is_v6)
         };
         if rng.percent(15) {
-            return Some(netmap(to));
+            return Some(netmap(to, if spot.is_v6 { 64 } else { 24 }));
         }
         let dnat = Action::plain(
             "xt DNAT",
@@ -182,7 +182,8 @@ fn translate(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
             hint.src
         };
         if rng.percent(15) {
-            return Some(netmap(to));
+            // Another address of a network would have to be asked for by its machines.
+            return Some(netmap(to, if spot.is_v6 { 128 } else { 32 }));
         }
         return Some(Action::plain(
             "xt SNAT",
@@ -192,8 +193,7 @@ fn translate(rng: &mut Rng, spot: Spot<'_>, hint: &Hint) -> Option<Action> {
     None
 }
 
-fn netmap(to: IpAddr) -> Action {
-    let len = if to.is_ipv4() { 24 } else { 64 };
+fn netmap(to: IpAddr, len: u8) -> Action {
     let network = net::Prefix::containing(to, len);
     Action::plain("xt NETMAP", format!("-j NETMAP --to {network}"))
 }
