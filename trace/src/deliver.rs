@@ -185,11 +185,13 @@ impl<'h> Eval<'h> {
         }
         match packet.kind {
             Kind::First => self.waiting(state, Companion::Waiting),
-            Kind::Ack if is_accepted(&state) => {
+            Kind::Ack if self.is_here(&state) && is_accepted(&state) => {
                 state.half_open = true;
                 self.waiting(state, Companion::Half)
             }
-            Kind::Data if is_accepted(&state) => self.waiting(state, Companion::Accepted),
+            Kind::Data if self.is_here(&state) && is_accepted(&state) => {
+                self.waiting(state, Companion::Accepted)
+            }
             Kind::Ack | Kind::Data => self.waiting(state, Companion::Waiting),
             // Of an ICMP error the packet it is about counts.
             Kind::Answer | Kind::Reset { .. } | Kind::IcmpError(..) => {
@@ -197,6 +199,14 @@ impl<'h> Eval<'h> {
                 vec![(state, companion)]
             }
         }
+    }
+
+    /// Whether a packet is for this host: a socket bound to every address waits for packets
+    /// to others too, but makes nothing of them.
+    fn is_here(&self, state: &State) -> bool {
+        let mut own = self.host.addresses.iter();
+        let dst = state.ip(&state.packet.dst);
+        dst.is_some_and(|dst| dst.is_loopback() || own.any(|own| own.addr == dst))
     }
 
     /// The socket that waits for a packet, or what it made of it.
