@@ -1,10 +1,9 @@
 //! Reads the host that is asked about: this one, one that was saved, one put together.
 
+use host::Host;
 use host::dump::Dump;
-use host::{Host, SocketState};
 use kernel::netns::NetnsRef;
 use kernel::{Flow, Wanted};
-use net::Proto;
 
 use crate::args::HostArgs;
 use crate::{live, offline};
@@ -32,11 +31,18 @@ pub(crate) fn read(args: &HostArgs, connections: Connections) -> anyhow::Result<
         let (host, dump) = offline::read(args)?;
         return Ok(Read { host, dump });
     }
-    live(args.netns.as_ref(), connections)
+    let (host, dump) = live(args.netns.as_ref(), connections)?;
+    Ok(Read {
+        host,
+        dump: Some(dump),
+    })
 }
 
 /// Reads a network namespace of this machine.
-pub(crate) fn live(netns: Option<&NetnsRef>, connections: Connections) -> anyhow::Result<Read> {
+pub(crate) fn live(
+    netns: Option<&NetnsRef>,
+    connections: Connections,
+) -> anyhow::Result<(Host, Dump)> {
     let flow = match connections {
         Connections::Of(flow) => Some(flow),
         Connections::Unread | Connections::OfListeners => None,
@@ -48,26 +54,15 @@ pub(crate) fn live(netns: Option<&NetnsRef>, connections: Connections) -> anyhow
         kernel::read_connections(netns, &wanted(&host), &mut dump)?;
         host::wire::add_connections(&mut host, &dump);
     }
-    Ok(Read {
-        host,
-        dump: Some(dump),
-    })
+    Ok((host, dump))
 }
 
 /// The ports of this host that a process waits on or a rule was made for.
 fn wanted(host: &Host) -> Wanted {
-    let waits = |state| matches!(state, SocketState::Listen | SocketState::Unconnected);
-    let listeners = host.sockets.iter().filter(|socket| waits(socket.state));
+    let listeners = host.sockets.iter().filter(|socket| socket.state.waits());
     let addrs = host.addresses.iter().map(|own| own.addr).collect();
-    let is_own = |addr| host.addresses.iter().any(|own| own.addr == addr);
-    let node_ports = trace::frontends(host).into_iter();
-    let node_ports = node_ports.filter(|frontend| frontend.addr.is_none_or(is_own));
-    let protos = |proto: Option<Proto>| match proto {
-        Some(proto) => vec![proto],
-        None => vec![Proto::TCP, Proto::UDP],
-    };
-    let ports =
-        node_ports.flat_map(|one| protos(one.proto).into_iter().map(move |p| (p, one.port)));
+    let node_ports = trace::frontends_here(host).into_iter();
+    let ports = node_ports.flat_map(|one| one.protocols().map(move |proto| (proto, one.port)));
     Wanted {
         addrs,
         ports: listeners

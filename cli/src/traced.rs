@@ -91,9 +91,7 @@ pub(crate) fn watch(
 fn hook(host: &Host, asked: &Question) -> Hook {
     let is_here = match asked.origin {
         Origin::Local => true,
-        Origin::Address(addr) => {
-            asked.iif.is_none() && host.addresses.iter().any(|own| own.addr == addr)
-        }
+        Origin::Address(addr) => asked.iif.is_none() && host.has_address(addr),
         Origin::Everywhere | Origin::Outside | Origin::Pods => false,
     };
     if is_here {

@@ -22,6 +22,8 @@ mod set;
 mod socket;
 mod sysctl;
 
+use std::net::IpAddr;
+
 pub use conntrack::{Connection, Connections, ConntrackTuple};
 pub use gap::{Gap, GapKind};
 pub use link::{Address, Link};
@@ -109,6 +111,16 @@ impl Host {
     /// The link with this index.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index)
+    }
+
+    /// Whether `addr` is on one of this host's links.
+    pub fn has_address(&self, addr: IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.addr == addr)
+    }
+
+    /// Whether `addr` means this host: one of its addresses, or any loopback address.
+    pub fn is_own(&self, addr: IpAddr) -> bool {
+        addr.is_loopback() || self.has_address(addr)
     }
 
     /// The link with this name.

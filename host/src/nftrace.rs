@@ -100,8 +100,6 @@ pub struct Headers {
     pub to: Endpoint,
     /// Index of the interface it came in on.
     pub iif: Option<u32>,
-    /// Index of the interface it is to leave by.
-    pub oif: Option<u32>,
     /// The start of its transport header without ports and checksum: what no translation
     /// changes, such as the sequence number of TCP.
     pub rest: Vec<u8>,
@@ -178,7 +176,6 @@ mod tests {
             from: "192.0.2.1:4000".parse().unwrap(),
             to: to.parse().unwrap(),
             iif,
-            oif: None,
             rest: vec![sequence],
         }
     }

@@ -19,6 +19,16 @@ pub enum SocketState {
     TimeWait,
 }
 
+impl SocketState {
+    /// Whether a socket in this state takes packets of clients that it does not know yet.
+    pub fn waits(self) -> bool {
+        match self {
+            Self::Listen | Self::Unconnected => true,
+            Self::Bound | Self::Connected | Self::TimeWait => false,
+        }
+    }
+}
+
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {

@@ -129,6 +129,12 @@ impl Sysctls {
         }
     }
 
+    /// Whether the kernel may pick `port` for a client of this host.
+    pub fn may_be_picked(&self, port: u16) -> bool {
+        let (first, last) = self.ephemeral_ports();
+        (first..=last).contains(&port) && !self.is_reserved(port)
+    }
+
     /// Whether the kernel picks `port` for no client (`ip_local_reserved_ports`).
     pub fn is_reserved(&self, port: u16) -> bool {
         let text = self

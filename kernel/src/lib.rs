@@ -7,7 +7,6 @@
 
 pub mod netns;
 pub mod nftrace;
-pub mod signal;
 pub mod socket;
 
 mod netlink;
@@ -17,4 +16,4 @@ mod signals;
 mod sys;
 
 pub use read::{Flow, Progress, ReadError, ReadOptions, Wanted, read, read_connections};
-pub use signals::Held;
+pub use signals::{Held, hold_end};

@@ -145,33 +145,6 @@ pub(crate) fn open_cgroup(mount: BorrowedFd<'_>, id: u64) -> io::Result<OwnedFd>
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Keeps signals from the calling thread, and from threads that it starts; each makes the
-/// returned descriptor readable instead.
-pub(crate) fn hold_signals(signals: &[c_int]) -> io::Result<OwnedFd> {
-    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `sigemptyset` writes the whole of `set` and cannot fail on a valid pointer.
-    let mut set = unsafe {
-        let _ = libc::sigemptyset(set.as_mut_ptr());
-        set.assume_init()
-    };
-    for signal in signals {
-        // SAFETY: `set` is a signal set and outlives the call.
-        let result = unsafe { libc::sigaddset(&raw mut set, *signal) };
-        check(result.into())?;
-    }
-    // SAFETY: `set` outlives the calls, which read it; the old mask is not asked for.
-    let fd = unsafe {
-        let error = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-        if error != 0 {
-            return Err(io::Error::from_raw_os_error(error));
-        }
-        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC)
-    };
-    check(fd.into())?;
-    // SAFETY: the kernel has just returned this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 /// What a BPF program hangs on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BpfTarget<'a> {

@@ -56,6 +56,14 @@ pub fn addr_bits(addr: IpAddr) -> u128 {
     }
 }
 
+/// The bytes of an address as they stand in a packet.
+pub fn octets(addr: IpAddr) -> Vec<u8> {
+    match addr {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
 /// The address that a number stands for; bits beyond the family's width are ignored.
 pub fn addr_of(family: Family, bits: u128) -> IpAddr {
     match family {

@@ -7,7 +7,7 @@ mod name;
 mod proto;
 
 pub use addr::{
-    Endpoint, Family, ParseEndpointError, ParsePrefixError, Prefix, addr_bits, addr_of,
+    Endpoint, Family, ParseEndpointError, ParsePrefixError, Prefix, addr_bits, addr_of, octets,
 };
 pub use name::{ParseServiceNameError, ServiceName};
 pub use proto::{ParseProtoError, Proto};

@@ -3,10 +3,10 @@
 //! Everything here is escaped for one line of a terminal.
 
 use host::GapKind;
-use trace::{Answer, Fix, Outcome, Verdict};
+use trace::{Answer, Finding, Fix, Outcome, Verdict};
 
 use crate::groups::Group;
-use crate::{Story, escape, words};
+use crate::{Story, escape, headline, words};
 
 /// What a client can see, of which so many are named before the rest is counted.
 const TOLD: usize = 3;
@@ -97,6 +97,21 @@ pub(crate) fn first_of_each(outcomes: &[Outcome], most: usize) -> (Vec<&Outcome>
     let told: Vec<&Outcome> = outcomes.iter().filter(is_told).collect();
     let untold = outcomes.len() - told.len();
     (told, untold)
+}
+
+/// Every finding, the one of the first verdict first; and whether it is in the headline of a
+/// group that was told.
+pub(crate) fn findings<'a>(story: &Story<'a>, groups: &[Group]) -> Vec<(&'a Finding, bool)> {
+    let told = groups.iter().map(|group| headline::finding(story, group));
+    let told: Vec<Option<&Finding>> = told.collect();
+    let first = told.first().copied().flatten();
+    let mut findings: Vec<&Finding> = story.findings.iter().collect();
+    findings.sort_by_key(|f| (first.is_none_or(|first| *f != first), f.severity));
+    let is_headline = |finding: &Finding| told.contains(&Some(finding));
+    findings
+        .into_iter()
+        .map(|finding| (finding, is_headline(finding)))
+        .collect()
 }
 
 /// What was taken for granted and mattered, each once.

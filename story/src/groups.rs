@@ -6,10 +6,13 @@ use std::rc::Rc;
 use net::Endpoint;
 use trace::{Answer, Client, From, Region, RuleRef, Verdict};
 
-use crate::{Story, escape, words};
+use crate::{Story, escape, headline, words};
 
 /// Sources named before the rest is counted.
 const NAMED: usize = 3;
+
+/// Groups that are told before the rest is counted.
+const TOLD: usize = 10;
 
 /// Answers that end alike, in the order in which the first of them was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,33 @@ pub(crate) fn groups(story: &Story) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// The groups of a story that are told.
+pub(crate) struct Told {
+    pub(crate) groups: Vec<Group>,
+    /// How many are only counted.
+    pub(crate) untold: usize,
+    /// There are several, told or not.
+    pub(crate) is_one_of_many: bool,
+}
+
+/// The groups that are told: all of them if `every`, else a few.
+pub(crate) fn told(story: &Story, every: bool) -> Told {
+    let mut groups = groups(story);
+    let is_one_of_many = groups.len() > 1;
+    let untold = groups.len().saturating_sub(TOLD);
+    let untold = if every { 0 } else { untold };
+    if untold > 0 {
+        // What a finding explains is worth more than what is as it should be.
+        groups.sort_by_cached_key(|group| headline::finding(story, group).is_none());
+        groups.truncate(TOLD);
+    }
+    Told {
+        groups,
+        untold,
+        is_one_of_many,
+    }
 }
 
 fn is_alike(a: &Answer, b: &Answer) -> bool {

@@ -12,7 +12,7 @@ use trace::{
     Step, Stretch, Sweep,
 };
 
-use crate::words::{self, rule_at, rule_text};
+use crate::words;
 use crate::{Comparison, Names, Scan, Story};
 
 pub use document::{
@@ -227,7 +227,8 @@ fn target_item(scan: &Scan, heard: &Heard) -> TargetItem {
     }
 }
 
-fn fate_word(fate: Fate) -> &'static str {
+/// A fate in a word, which is also the class that paints it on a page.
+pub(crate) fn fate_word(fate: Fate) -> &'static str {
     match fate {
         Fate::Arrives => "arrives",
         Fate::Blocked => "blocked",
@@ -333,15 +334,13 @@ fn step_item(story: &Story, step: &Step) -> StepItem {
     let chain = at
         .zip(table)
         .and_then(|(at, table)| table.chains.get(at.chain));
-    let rule = at.and_then(|at| rule_at(story.host, at));
-    let text = chain.zip(rule);
     StepItem {
         stage: words::stage(step.stage),
         table: table.map(|table| table.name.clone()),
         family: table.map(|table| table.family.to_string()),
         chain: chain.map(|chain| chain.name.clone()),
         rule: at.and_then(|at| at.rule).map(|n| n + 1),
-        text: text.map(|(chain, rule)| rule_text(chain, rule)),
+        text: at.and_then(|at| words::text_at(story.host, at)),
         did: words::did(&step.did, table.is_none_or(words::speaks_xt)),
     }
 }

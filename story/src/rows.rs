@@ -162,8 +162,7 @@ fn absent(scan: &Scan, listener: &Listener) -> Option<String> {
     let addr = listener.sockets[0].addr;
     let is_broadcast = addr == IpAddr::V4(Ipv4Addr::BROADCAST);
     let is_of_one = !addr.is_unspecified() && !addr.is_multicast() && !is_broadcast;
-    let is_own = scan.host.addresses.iter().any(|own| own.addr == addr);
-    let is_absent = listener.heard.is_empty() && is_of_one && !is_own;
+    let is_absent = listener.heard.is_empty() && is_of_one && !scan.host.has_address(addr);
     is_absent.then(|| format!("{addr} is no address of this host [address-not-here]"))
 }
 
@@ -335,7 +334,8 @@ fn shares(answer: &Answer, fates: &[Fate]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn addresses(addrs: &[IpAddr]) -> String {
+/// The first of some addresses, and how many more there are.
+pub(crate) fn addresses(addrs: &[IpAddr]) -> String {
     let mut named: Vec<String> = addrs.iter().take(NAMED).map(ToString::to_string).collect();
     if addrs.len() > NAMED {
         named.push(format!("{} more", addrs.len() - NAMED));
@@ -345,9 +345,16 @@ fn addresses(addrs: &[IpAddr]) -> String {
 
 /// The question that tells the whole story: about the worst target.
 fn ask(listener: &Listener) -> Option<(Proto, Endpoint)> {
-    let worst = |heard: &&Heard| heard.fates.iter().flatten().max().copied();
-    let heard = listener.heard.iter().rev().max_by_key(worst)?;
+    let heard = worst_heard(listener.heard.iter())?;
     Some((heard.question.proto, heard.question.to))
+}
+
+/// The target whose packets fare worst, the first of those that fare alike.
+pub(crate) fn worst_heard<'a>(
+    heard: impl DoubleEndedIterator<Item = &'a Heard>,
+) -> Option<&'a Heard> {
+    let worst = |heard: &&Heard| heard.fates.iter().flatten().max().copied();
+    heard.rev().max_by_key(worst)
 }
 
 /// Listeners whose packets were not all asked about.

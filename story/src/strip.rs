@@ -3,6 +3,7 @@
 use host::Hook;
 use trace::{Cause, Did, Outcome, Stage, Step, Verdict};
 
+use crate::groups::Group;
 use crate::{Story, escape, words};
 
 const ARROW: &str = " ─▶ ";
@@ -58,6 +59,40 @@ pub(crate) struct Strip {
     pub(crate) way: Vec<String>,
     /// The drawing itself.
     pub(crate) lines: Vec<String>,
+}
+
+/// A way that packets take, and the other interfaces over which they take the same.
+pub(crate) struct Shape {
+    /// The place in [`Story::answers`] of the first that takes it.
+    pub(crate) answer: usize,
+    pub(crate) strip: Strip,
+    pub(crate) likewise: Vec<String>,
+}
+
+/// The different ways that lead to the one end of a group, drawn `width` columns wide.
+pub(crate) fn shapes(story: &Story, group: &Group, width: usize) -> Vec<Shape> {
+    let mut shapes: Vec<Shape> = Vec::new();
+    for &answer in &group.answers {
+        let Some(outcome) = story.answers[answer].outcomes.first() else {
+            continue;
+        };
+        let strip = draw(story, outcome, width);
+        let known = shapes.iter_mut().find(|shape| shape.strip.way == strip.way);
+        match known {
+            Some(shape) if shape.strip.start != strip.start => {
+                if !shape.likewise.contains(&strip.start) {
+                    shape.likewise.push(strip.start);
+                }
+            }
+            Some(_) => {}
+            None => shapes.push(Shape {
+                answer,
+                strip,
+                likewise: Vec::new(),
+            }),
+        }
+    }
+    shapes
 }
 
 /// Draws the way of the first packet in `width` columns, on several lines where that is not

@@ -22,9 +22,6 @@ pub use table::table;
 /// Outcomes of one kind that are told one by one before the rest is only named.
 const TOLD: usize = 3;
 
-/// Groups of sources that are told before the rest is counted.
-const GROUPS: usize = 10;
-
 /// How a story is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -53,22 +50,13 @@ pub fn render(story: &Story, options: &Options) -> String {
         options,
         paper: Paper::new(options.styled),
     };
-    let mut groups = groups::groups(story);
-    let is_one_of_many = groups.len() > 1;
-    let untold = if options.verbose {
-        0
-    } else {
-        groups.len().saturating_sub(GROUPS)
-    };
-    if untold > 0 {
-        // What a finding explains is worth more than what is as it should be.
-        groups.sort_by_cached_key(|group| headline::finding(story, group).is_none());
-        groups.truncate(GROUPS);
-    }
+    let groups::Told {
+        groups,
+        untold,
+        is_one_of_many,
+    } = groups::told(story, options.verbose);
     if groups.is_empty() {
-        teller
-            .paper
-            .line("UNKNOWN: no source of the kind asked about leads here");
+        teller.paper.line(words::page::NO_SOURCE);
     }
     for (i, group) in groups.iter().enumerate() {
         if i > 0 {
@@ -116,7 +104,7 @@ impl Teller<'_> {
         self.paper.blank();
         match answer.outcomes.as_slice() {
             [outcome] => {
-                self.strips(group, outcome);
+                self.strips(group);
                 self.steps(answer, outcome);
             }
             outcomes => self.forks(answer, outcomes),
@@ -131,28 +119,17 @@ impl Teller<'_> {
 
     /// The way of each member of a group: one strip for each shape, with the other interfaces
     /// that have the same.
-    fn strips(&mut self, group: &Group, outcome: &Outcome) {
+    fn strips(&mut self, group: &Group) {
         let width = self.options.width.saturating_sub(2);
-        let mut shapes: Vec<(strip::Strip, Vec<String>)> = Vec::new();
-        for &i in &group.answers {
-            let other = self.story.answers[i].outcomes.first();
-            let drawn = strip::draw(self.story, other.unwrap_or(outcome), width);
-            match shapes.iter_mut().find(|(one, _)| one.way == drawn.way) {
-                Some((one, others)) if one.start != drawn.start => {
-                    if !others.contains(&drawn.start) {
-                        others.push(drawn.start);
-                    }
-                }
-                Some(_) => {}
-                None => shapes.push((drawn, Vec::new())),
-            }
-        }
-        for (strip, others) in &shapes {
+        for strip::Shape {
+            strip, likewise, ..
+        } in strip::shapes(self.story, group, width)
+        {
             for line in &strip.lines {
                 self.paper.line(&format!("  {line}"));
             }
-            if !others.is_empty() {
-                let others = words::listed(others, "and");
+            if !likewise.is_empty() {
+                let others = words::listed(&likewise, "and");
                 let said = format!("likewise over {others}");
                 let lines = wrap(&said, width);
                 for line in lines {
@@ -252,19 +229,12 @@ impl Teller<'_> {
 
     /// What is wrong and what to do, once for all answers.
     fn afterwards(&mut self, groups: &[Group]) {
-        let first = groups
-            .first()
-            .and_then(|g| headline::finding(self.story, g));
-        let mut findings: Vec<&Finding> = self.story.findings.iter().collect();
-        findings.sort_by_key(|f| (first.is_none_or(|first| *f != first), f.severity));
+        let findings = afterword::findings(self.story, groups);
         self.paper.blank();
         if let ([group], []) = (groups, findings.as_slice()) {
             self.client(&self.story.answers[group.answers[0]]);
         }
-        for (i, finding) in findings.iter().enumerate() {
-            let is_headline = groups
-                .iter()
-                .any(|g| headline::finding(self.story, g) == Some(*finding));
+        for (i, (finding, is_headline)) in findings.into_iter().enumerate() {
             if i > 0 {
                 self.paper.blank();
             }

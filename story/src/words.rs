@@ -21,7 +21,7 @@ use crate::{Names, Probe, Story, escape};
 
 pub use conditions::conditions;
 pub(crate) use ends::Ends;
-pub(crate) use places::{arrival, default_check, place, rule_at, rule_text, speaks_xt, text_at};
+pub(crate) use places::{arrival, default_check, place, rule_at, speaks_xt, text_at};
 pub(crate) use ports::{fare, port_ranges};
 pub(crate) use sources::{except_words, kind_words, region_words, source_words};
 pub(crate) use steps::{step_place, step_words};

@@ -16,5 +16,4 @@ mod walk;
 mod world;
 mod xt;
 
-pub use walk::{End, connect};
-pub use world::{Client, World};
+pub use world::World;

@@ -84,6 +84,15 @@ impl Alike {
         self.compared(port, &Ranges::one(port));
     }
 
+    /// Somebody looked `port` up where each of these has an entry of its own.
+    pub(crate) fn looked_up(&self, port: u128, own: &Ranges) {
+        if own.contains(port) {
+            self.used(port);
+        } else {
+            self.compared(port, own);
+        }
+    }
+
     /// The same, of the port asked about.
     fn is_alone(&self) {
         if let Some(asked) = self.asked() {
@@ -110,10 +119,7 @@ impl Eval<'_> {
         };
         match reads(state, value, asked) {
             Reads::Nothing => {}
-            Reads::Port(Seg::Free(free)) => match free.preimage(within) {
-                Some(ports) => self.alike.compared(asked, &ports),
-                None => self.alike.is_alone(),
-            },
+            Reads::Port(Seg::Free(free)) => self.note_preimage(&free, within, asked),
             Reads::Port(_) | Reads::Something => self.alike.is_alone(),
         }
     }
@@ -244,24 +250,16 @@ fn is_any_asked(state: &State, is_asked: impl Fn(&Fact) -> bool) -> bool {
 /// whether it is the one asked about.
 fn in_header(offset: u32, len: u32, ports: [(u32, bool); 2]) -> Reads {
     let end = offset + len;
-    let mut asked = ports
-        .into_iter()
-        .filter(|(start, is_asked)| *is_asked && offset < start + 2 && *start < end);
-    let (Some((start, _)), None) = (asked.next(), asked.next()) else {
-        let is_any = ports
-            .iter()
-            .any(|(start, is_asked)| *is_asked && offset < start + 2 && *start < end);
-        return if is_any {
-            Reads::Something
-        } else {
-            Reads::Nothing
-        };
-    };
-    if offset < start || end > start + 2 {
-        return Reads::Something;
+    let is_read = |(start, is_asked): &(u32, bool)| *is_asked && offset < start + 2 && *start < end;
+    let mut asked = ports.into_iter().filter(is_read).map(|(start, _)| start);
+    match (asked.next(), asked.next()) {
+        (None, _) => Reads::Nothing,
+        (Some(start), None) if offset >= start && end <= start + 2 => {
+            let whole = Seg::Free(Free::whole(Dim::Port, 2));
+            Reads::Port(whole.cut((offset - start) as usize, len as usize))
+        }
+        (Some(_), _) => Reads::Something,
     }
-    let whole = Seg::Free(Free::whole(Dim::Port, 2));
-    Reads::Port(whole.cut((offset - start) as usize, len as usize))
 }
 
 #[cfg(test)]

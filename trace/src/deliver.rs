@@ -71,10 +71,7 @@ impl<'h> Eval<'h> {
         let here = |socket: &&'h Socket| {
             accepts(socket, dst) && (socket.device.is_none() || socket.device == device)
         };
-        let open = |socket: &&'h Socket| match socket.state {
-            SocketState::Listen | SocketState::Unconnected => true,
-            SocketState::Bound | SocketState::Connected | SocketState::TimeWait => false,
-        };
+        let open = |socket: &&'h Socket| socket.state.waits();
         // The exact address goes before the wildcard, then a bound device, then IPv4 before a
         // dual-stack socket (inet_hashtables.c, udp.c: compute_score).
         let rank = |socket: &Socket| {
@@ -204,9 +201,8 @@ impl<'h> Eval<'h> {
     /// Whether a packet is for this host: a socket bound to every address waits for packets
     /// to others too, but makes nothing of them.
     fn is_here(&self, state: &State) -> bool {
-        let mut own = self.host.addresses.iter();
         let dst = state.ip(&state.packet.dst);
-        dst.is_some_and(|dst| dst.is_loopback() || own.any(|own| own.addr == dst))
+        dst.is_some_and(|dst| self.host.is_own(dst))
     }
 
     /// The socket that waits for a packet, or what it made of it.
@@ -233,12 +229,7 @@ impl<'h> Eval<'h> {
             .conn
             .as_ref()
             .map_or(&state.packet.dst, |conn| &conn.src);
-        let addr = state.ip(asked);
-        let is_own = |addr: IpAddr| {
-            let mut own = self.host.addresses.iter();
-            addr.is_loopback() || own.any(|own| own.addr == addr)
-        };
-        if addr.is_some_and(is_own) {
+        if state.ip(asked).is_some_and(|addr| self.host.is_own(addr)) {
             // The client knows the server by the address it asked for.
             let dnat = state.conn.as_ref().filter(|conn| {
                 let binding = conn.dnat.as_ref();
@@ -256,9 +247,8 @@ impl<'h> Eval<'h> {
         }
         let proto = state.packet.proto;
         let may_wait = |socket: &&Socket| {
-            let waits = matches!(socket.state, SocketState::Listen | SocketState::Unconnected);
             let port = state.port.contains(socket.port.into());
-            waits && port && socket.proto == proto && socket.addr.is_unspecified()
+            socket.state.waits() && port && socket.proto == proto && socket.addr.is_unspecified()
         };
         match self.host.sockets.iter().find(may_wait) {
             Some(_) => Companion::Unknown("a socket may wait at the port of the client"),
@@ -271,8 +261,7 @@ impl<'h> Eval<'h> {
     pub(crate) fn intended(&self) -> Option<&'h Socket> {
         let (host, question) = (self.host, &self.question);
         let to = question.to;
-        let is_own = host.addresses.iter().any(|a| a.addr == to.addr) || to.addr.is_loopback();
-        if !is_own {
+        if !host.is_own(to.addr) {
             return None;
         }
         if let Some(asked) = self.alike.asked() {
@@ -282,17 +271,13 @@ impl<'h> Eval<'h> {
                 .filter(|socket| socket.proto == question.proto);
             let ports = ports.map(|socket| (socket.port.into(), socket.port.into()));
             let ports = Ranges::of(ports.collect());
-            if ports.contains(asked) {
-                self.alike.used(asked);
-            } else {
-                self.alike.compared(asked, &ports);
-            }
+            self.alike.looked_up(asked, &ports);
         }
         let here = |socket: &&'h Socket| {
             socket.proto == question.proto
                 && socket.port == to.port
                 && accepts(socket, to.addr)
-                && matches!(socket.state, SocketState::Listen | SocketState::Unconnected)
+                && socket.state.waits()
         };
         host.sockets
             .iter()

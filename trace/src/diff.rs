@@ -1,9 +1,9 @@
 //! Two states of a host: every connection that ends differently in the one and in the other.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use host::{Host, Socket, SocketState};
+use host::Host;
 use net::{Endpoint, Prefix, Proto, ServiceName};
 
 use crate::answer::{Answer, Client, From, Outcome, Region, Verdict};
@@ -11,6 +11,7 @@ use crate::explore::Tracer;
 use crate::frontends::{frontends, marks};
 use crate::question::{Origin, Question};
 use crate::ranges::Ranges;
+use crate::scan::own_addresses;
 
 /// Shares that differ by less are the same.
 const ALIKE: f64 = 1e-9;
@@ -88,7 +89,10 @@ pub fn diff(before: Side<'_>, after: Side<'_>, mut done: impl FnMut(usize, usize
 /// Every destination that one of the two hosts makes a difference for, and how many networks
 /// are left out.
 fn targets(before: &Host, after: &Host) -> (BTreeSet<(Proto, Endpoint)>, usize) {
-    let own = own_addresses(before, after);
+    let own: BTreeSet<IpAddr> = [before, after]
+        .into_iter()
+        .flat_map(own_addresses)
+        .collect();
     let mut targets = BTreeSet::new();
     let mut add = |proto, addr: Option<IpAddr>, port| match addr {
         Some(addr) => {
@@ -106,7 +110,7 @@ fn targets(before: &Host, after: &Host) -> (BTreeSet<(Proto, Endpoint)>, usize) 
                 add(*proto, frontend.addr, frontend.port);
             }
         }
-        for socket in host.sockets.iter().filter(|socket| waits(socket)) {
+        for socket in host.sockets.iter().filter(|socket| socket.state.waits()) {
             let addr = Some(socket.addr).filter(|addr| !addr.is_unspecified());
             add(socket.proto, addr, socket.port);
         }
@@ -146,28 +150,6 @@ fn targets(before: &Host, after: &Host) -> (BTreeSet<(Proto, Endpoint)>, usize) 
         }
     }
     (targets, unasked)
-}
-
-/// The addresses of both that clients can ask for; link-local ones need a link as well.
-fn own_addresses(before: &Host, after: &Host) -> BTreeSet<IpAddr> {
-    let mut own: BTreeSet<IpAddr> = BTreeSet::new();
-    for host in [before, after] {
-        own.extend(host.addresses.iter().map(|own| own.addr));
-    }
-    let has_v6 = own.iter().any(IpAddr::is_ipv6);
-    own.insert(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    if has_v6 {
-        own.insert(IpAddr::V6(Ipv6Addr::LOCALHOST));
-    }
-    own.retain(|addr| match addr {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(addr) => !addr.is_unicast_link_local(),
-    });
-    own
-}
-
-fn waits(socket: &Socket) -> bool {
-    matches!(socket.state, SocketState::Listen | SocketState::Unconnected)
 }
 
 /// Lays the answers of both over each other.

@@ -138,24 +138,19 @@ impl<'h> Eval<'h> {
 
     /// The lowered rules of a chain, for packets of a family.
     pub(crate) fn rules(&mut self, family: Family, table: usize, chain: usize) -> Rc<Chain> {
-        let (host, sets) = (self.host, self.sets_of(table));
-        let is_here = |rule: &&RuleRef| (rule.table, rule.chain) == (table, chain);
-        let left_out = self.left_out.clone().filter(|rule| is_here(&rule));
-        let lower = || {
-            let table = &host.ruleset.tables[table];
-            let mut rules = lower::chain(table, &sets, &table.chains[chain]);
-            let is_left_out = |index| {
-                left_out
-                    .as_ref()
-                    .is_some_and(|rule| rule.rule == Some(index))
-            };
-            rules.retain(|rule| !is_left_out(rule.index));
-            Rc::new(Chain::of(rules, family))
-        };
-        self.chains
-            .entry((family, table, chain))
-            .or_insert_with(lower)
-            .clone()
+        let key = (family, table, chain);
+        if let Some(known) = self.chains.get(&key) {
+            return known.clone();
+        }
+        let (sets, of) = (self.sets_of(table), &self.host.ruleset.tables[table]);
+        let mut rules = lower::chain(of, &sets, &of.chains[chain]);
+        if let Some(left_out) = &self.left_out
+            && (left_out.table, left_out.chain) == (table, chain)
+        {
+            rules.retain(|rule| left_out.rule != Some(rule.index));
+        }
+        let lowered = Rc::new(Chain::of(rules, family));
+        self.chains.entry(key).or_insert(lowered).clone()
     }
 
     /// The index of a chain of the current table.
@@ -176,16 +171,13 @@ impl<'h> Eval<'h> {
 
     /// A set of the current table, prepared.
     pub(crate) fn lookup(&mut self, name: &Rc<str>) -> Option<Rc<lower::Lookup>> {
-        let table = self.table?;
-        let sets = self.sets_of(table);
-        let prepare = || {
-            let set = sets.get(&**name)?;
-            Some(Rc::new(lower::set(set)))
-        };
-        self.lookups
-            .entry((table, name.clone()))
-            .or_insert_with(prepare)
-            .clone()
+        let key = (self.table?, name.clone());
+        if let Some(known) = self.lookups.get(&key) {
+            return known.clone();
+        }
+        let set = self.sets_of(key.0).get(&**name).copied();
+        let prepared = set.map(|set| Rc::new(lower::set(set)));
+        self.lookups.entry(key).or_insert(prepared).clone()
     }
 
     /// The sets of a table, by name.
@@ -276,11 +268,7 @@ impl<'h> Eval<'h> {
                 .map(|&(_, port)| (u128::from(port), u128::from(port)));
             Ranges::of(ports.collect())
         });
-        if held.contains(port.into()) {
-            self.alike.used(port.into());
-        } else {
-            self.alike.compared(port.into(), held);
-        }
+        self.alike.looked_up(port.into(), held);
         let none = || Rc::from([]);
         by_port.get(&(proto, port)).cloned().unwrap_or_else(none)
     }

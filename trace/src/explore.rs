@@ -192,8 +192,7 @@ impl Eval<'_> {
             return Err(AskError::Families(addr));
         }
         let addrs = Ranges::one(addr_bits(addr));
-        let own = addr.is_loopback() || self.host.addresses.iter().any(|a| a.addr == addr);
-        if own && iif.is_none() {
+        if self.host.is_own(addr) && iif.is_none() {
             return Ok(Source {
                 from: From::Local,
                 iif: None,

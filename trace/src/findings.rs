@@ -40,7 +40,6 @@ use crate::question::Question;
 use common::sight::Sight;
 
 pub(crate) use common::sight;
-pub(crate) use nodeport_in_ephemeral_range::may_be_picked;
 pub(crate) use old_connections_survive::survivors;
 
 /// How bad a finding is.

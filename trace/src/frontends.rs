@@ -8,7 +8,7 @@ use host::nft::{Data, Element, Key, Set, Verdict};
 use host::{Chain, Host, Rule, Table, TableFamily};
 use net::{Family, Proto, ServiceName};
 
-use crate::index::{PORTS, count, is_address, is_port, network};
+use crate::index::{PORTS, is_address, is_port, network};
 use crate::lower::{self, Field, Of, Op, Sets, Test, Value, number};
 use crate::owner;
 
@@ -23,6 +23,24 @@ pub struct Frontend {
     pub addr: Option<IpAddr>,
     /// The Service in whose name it is singled out, where the rule tells.
     pub service: Option<ServiceName>,
+}
+
+impl Frontend {
+    /// Its protocols; a rule that asks for none means those that have ports.
+    pub fn protocols(&self) -> impl Iterator<Item = Proto> + use<> {
+        let asked = self.proto;
+        let all = [Proto::TCP, Proto::UDP].into_iter();
+        asked
+            .into_iter()
+            .chain(all.filter(move |_| asked.is_none()))
+    }
+}
+
+/// What rules single out at addresses of this host; sorted, each once.
+pub fn frontends_here(host: &Host) -> Vec<Frontend> {
+    let mut found = frontends(host);
+    found.retain(|frontend| frontend.addr.is_none_or(|addr| host.has_address(addr)));
+    found
 }
 
 /// Every destination port that a rule of a host singles out, alone or with an address and a
@@ -206,7 +224,7 @@ impl Asked {
             Test::In { value, within } if is_address(value, family) => {
                 self.addr = within.single().map(|bits| net::addr_of(family, bits));
             }
-            Test::In { value, within } if is_port(value) && count(within) <= PORTS => {
+            Test::In { value, within } if is_port(value) && within.count() <= PORTS => {
                 let ranges = within.as_slice().iter();
                 let ports = ranges.flat_map(|&(first, last)| first..=last);
                 self.ports

@@ -51,11 +51,7 @@ impl Chain {
         let has_ports = packet.proto.has_ports() && !matches!(packet.kind, Kind::IcmpError(..));
         let dport = state.known_port(&packet.dport).filter(|_| has_ports);
         if let (Some(places), Some(dport)) = (&self.places, dport) {
-            if places.by_port.contains_key(&dport) {
-                alike.used(dport.into());
-            } else {
-                alike.compared(dport.into(), &places.ports);
-            }
+            alike.looked_up(dport.into(), &places.ports);
         }
         self.for_destination(state.known_addr(&packet.dst), dport)
     }
@@ -133,7 +129,7 @@ fn wanted(rule: &Rule, family: Family) -> Option<Wanted> {
                     return Some(Wanted::Addr(addr));
                 }
             }
-            Test::In { value, within } if is_port(value) && count(within) <= PORTS => {
+            Test::In { value, within } if is_port(value) && within.count() <= PORTS => {
                 let ranges = within.as_slice().iter();
                 let all = ranges.flat_map(|&(first, last)| first..=last);
                 ports = Some(all.filter_map(|port| u16::try_from(port).ok()).collect());
@@ -157,7 +153,7 @@ pub(crate) fn names_port(rule: &Rule, port: u16) -> bool {
 fn test_names_port(test: &Test, port: u16) -> bool {
     match test {
         Test::In { value, within } => {
-            is_port(value) && count(within) <= PORTS && within.contains(port.into())
+            is_port(value) && within.count() <= PORTS && within.contains(port.into())
         }
         Test::InSet { key, .. } => key.iter().any(is_port),
         // Which of the two ports of a packet a set asks for goes with the address.
@@ -172,15 +168,6 @@ fn test_names_port(test: &Test, port: u16) -> bool {
         | Test::Not(_)
         | Test::Doubt(_) => false,
     }
-}
-
-/// How many numbers there are.
-pub(crate) fn count(ranges: &Ranges) -> u128 {
-    let counts = ranges
-        .as_slice()
-        .iter()
-        .map(|(first, last)| last - first + 1);
-    counts.sum()
 }
 
 /// Whether a value is the whole destination address.

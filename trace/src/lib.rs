@@ -54,7 +54,7 @@ pub use beside::{Beside, Parted, Taken, Way, beside, ways};
 pub use diff::{Change, Differences, Side, diff};
 pub use explore::{AskError, Tracer, answer};
 pub use findings::{FINDINGS, Finding, FindingDoc, Fix, Names, Severity, findings};
-pub use frontends::{Frontend, frontends};
+pub use frontends::{Frontend, frontends, frontends_here};
 pub use ports::{HeldPort, Hold, PortMap, Room, ports};
 pub use question::{Origin, Question};
 pub use scan::{Fate, Heard, Listener, at_link_local, ephemeral_node_ports, scan};

@@ -106,6 +106,16 @@ pub(crate) enum Doubt {
     Chance(f64),
 }
 
+impl Doubt {
+    /// Whether something that differs from packet to packet is as a rule asks.
+    pub(crate) fn varies(what: &str) -> Self {
+        Self::State {
+            holds: format!("where {what} is what the rule asks for").into(),
+            fails: format!("where {what} is not what the rule asks for").into(),
+        }
+    }
+}
+
 /// A field of a packet, of its connection, or of its surroundings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {

@@ -61,10 +61,7 @@ pub(crate) fn elements_for<'h>(
         })
     });
     let elements = sets.flat_map(|set| &set.elements);
-    let addr = match addr {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
-    };
+    let addr = net::octets(addr);
     elements.filter_map(move |element| Some((element, asks(element, proto, &addr)?)))
 }
 

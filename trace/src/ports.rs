@@ -13,9 +13,9 @@ use net::{Endpoint, Family, Prefix, Proto, ServiceName};
 use crate::answer::{Did, Outcome, Verdict};
 use crate::explore::Tracer;
 use crate::findings::sight;
-use crate::frontends::{Frontend, frontends};
+use crate::frontends::{Frontend, frontends_here};
 use crate::question::Question;
-use crate::scan::{Fate, Listener};
+use crate::scan::{Fate, Listener, needs_link};
 
 /// The ports of a host, and what of them is free.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,9 +122,9 @@ pub fn ports<'l, 'h>(
             .bound
             .push(socket);
     }
-    let singled_out = here(host);
+    let singled_out = frontends_here(host);
     for frontend in singled_out.iter().chain(promised) {
-        for proto in protocols(frontend) {
+        for proto in frontend.protocols() {
             if let Some(service) = &frontend.service {
                 let services = &mut entry(&mut held, frontend.port, proto).services;
                 let _ = services.insert(service.clone());
@@ -134,7 +134,7 @@ pub fn ports<'l, 'h>(
     lead_away(host, pod_ranges, &singled_out, &mut held);
     let named = singled_out.iter().flat_map(|frontend| {
         let port = frontend.port;
-        protocols(frontend).map(move |proto| (proto, port))
+        frontend.protocols().map(move |proto| (proto, port))
     });
     let sockets = host.sockets.iter().map(|one| (one.proto, one.port));
     let keys = held.keys().map(|&(port, proto)| (proto, port));
@@ -160,22 +160,6 @@ fn entry<'m, 'l, 'h>(
     })
 }
 
-/// What rules single out at addresses of this host.
-fn here(host: &Host) -> Vec<Frontend> {
-    let is_own = |addr: IpAddr| host.addresses.iter().any(|own| own.addr == addr);
-    let mut found = frontends(host);
-    found.retain(|frontend| frontend.addr.is_none_or(is_own));
-    found
-}
-
-/// The protocols of a frontend; a rule that asks for none means those that have ports.
-fn protocols(frontend: &Frontend) -> impl Iterator<Item = Proto> + use<> {
-    let all = [Proto::TCP, Proto::UDP];
-    let asked = frontend.proto;
-    let one = asked.into_iter();
-    one.chain(all.into_iter().filter(move |_| asked.is_none()))
-}
-
 /// Asks what becomes of clients of the ports that rules single out in nobody's name, and adds
 /// those who are led elsewhere.
 fn lead_away(
@@ -187,7 +171,7 @@ fn lead_away(
     let mut tracer = Tracer::new(host);
     let nameless = singled_out.iter().filter(|one| one.service.is_none());
     let asked: BTreeSet<(u16, Proto, Option<IpAddr>)> = nameless
-        .flat_map(|one| protocols(one).map(|proto| (one.port, proto, one.addr)))
+        .flat_map(|one| one.protocols().map(|proto| (one.port, proto, one.addr)))
         .collect();
     for (port, proto, addr) in asked {
         for addr in addr.map_or_else(|| outward(host), |addr| vec![addr]) {
@@ -207,10 +191,7 @@ fn lead_away(
 
 /// An address of each family that others can reach.
 fn outward(host: &Host) -> Vec<IpAddr> {
-    let is_reached = |addr: &IpAddr| match addr {
-        IpAddr::V4(addr) => !addr.is_loopback(),
-        IpAddr::V6(addr) => !addr.is_loopback() && !addr.is_unicast_link_local(),
-    };
+    let is_reached = |addr: &IpAddr| !addr.is_loopback() && !needs_link(*addr);
     let of = |family| {
         let mut own = host.addresses.iter().map(|own| own.addr);
         own.find(|addr| Family::of(*addr) == family && is_reached(addr))

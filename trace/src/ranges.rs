@@ -49,6 +49,12 @@ impl Ranges {
         &self.0
     }
 
+    /// How many numbers there are.
+    pub(crate) fn count(&self) -> u128 {
+        let counts = self.0.iter().map(|(first, last)| last - first + 1);
+        counts.sum()
+    }
+
     /// Whether there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

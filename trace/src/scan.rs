@@ -6,13 +6,13 @@ mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use host::{Host, Socket, SocketState};
+use host::{Host, Socket};
 use net::{Endpoint, Family, Prefix};
 
 use crate::answer::{Answer, From, Outcome, Verdict};
 use crate::deliver::accepts;
 use crate::explore::Tracer;
-use crate::findings::{Finding, Names, findings, may_be_picked, sight, survivors};
+use crate::findings::{Finding, Names, findings, sight, survivors};
 use crate::frontends::frontends;
 use crate::question::{Origin, Question};
 
@@ -122,12 +122,12 @@ pub fn scan<'h>(
 
 /// The NodePorts of a host that the kernel may give to any client of it; sorted.
 pub fn ephemeral_node_ports(host: &Host) -> Vec<u16> {
-    let is_own = |addr: Option<IpAddr>| addr.is_none_or(|addr| is_here(host, addr));
+    let is_own = |addr: Option<IpAddr>| addr.is_none_or(|addr| host.is_own(addr));
     let mut ports: Vec<u16> = frontends(host)
         .into_iter()
         .filter(|frontend| frontend.service.is_some() && is_own(frontend.addr))
         .map(|frontend| frontend.port)
-        .filter(|port| may_be_picked(&host.sysctls, *port))
+        .filter(|port| host.sysctls.may_be_picked(*port))
         .collect();
     ports.dedup();
     ports
@@ -137,14 +137,14 @@ pub fn ephemeral_node_ports(host: &Host) -> Vec<u16> {
 /// these as well, and nobody asked about them.
 pub fn at_link_local(host: &Host, listeners: &[Listener]) -> usize {
     let own = host.addresses.iter().map(|own| own.addr);
-    let own: Vec<IpAddr> = own.filter(|addr| is_link_local(*addr)).collect();
+    let own: Vec<IpAddr> = own.filter(|addr| needs_link(*addr)).collect();
     let takes = |listener: &&Listener| own.iter().any(|addr| accepts(listener.sockets[0], *addr));
     listeners.iter().filter(takes).count()
 }
 
 /// Sockets that wait for clients, those of one port, address and device together.
 fn groups(host: &Host) -> Vec<Vec<&Socket>> {
-    let waits = |s: &&Socket| matches!(s.state, SocketState::Listen | SocketState::Unconnected);
+    let waits = |s: &&Socket| s.state.waits();
     let key = |s: &Socket| (s.port, s.proto, s.addr, s.device, s.v6_only);
     let mut sockets: Vec<&Socket> = host.sockets.iter().filter(waits).collect();
     sockets.sort_by_key(|socket| key(socket));
@@ -156,7 +156,7 @@ fn groups(host: &Host) -> Vec<Vec<&Socket>> {
 fn addresses(host: &Host, group: &[&Socket]) -> Vec<IpAddr> {
     let socket = group[0];
     let mut addrs = own_addresses(host);
-    let is_here = is_here(host, socket.addr) && !is_link_local(socket.addr);
+    let is_here = host.is_own(socket.addr) && !needs_link(socket.addr);
     addrs.extend(Some(socket.addr).filter(|_| is_here));
     addrs.retain(|addr| accepts(socket, *addr) && !is_taken(host, socket, *addr));
     in_order(addrs)
@@ -169,11 +169,12 @@ pub(crate) fn own_addresses(host: &Host) -> Vec<IpAddr> {
     let has_v6 = addrs.iter().any(IpAddr::is_ipv6);
     addrs.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
     addrs.extend(has_v6.then_some(IpAddr::V6(Ipv6Addr::LOCALHOST)));
-    addrs.retain(|addr| !is_link_local(*addr));
+    addrs.retain(|addr| !needs_link(*addr));
     in_order(addrs)
 }
 
-fn is_link_local(addr: IpAddr) -> bool {
+/// Whether packets to an address are sent to it over a link that has to be named.
+pub(crate) fn needs_link(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(_) => false,
         IpAddr::V6(addr) => addr.is_unicast_link_local(),
@@ -188,15 +189,11 @@ fn in_order(mut addrs: Vec<IpAddr>) -> Vec<IpAddr> {
     addrs
 }
 
-fn is_here(host: &Host, addr: IpAddr) -> bool {
-    addr.is_loopback() || host.addresses.iter().any(|own| own.addr == addr)
-}
-
 /// Whether a socket on this very address goes before a wildcard.
 fn is_taken(host: &Host, socket: &Socket, addr: IpAddr) -> bool {
     let is_before = |other: &Socket| {
         (other.proto, other.port, other.addr) == (socket.proto, socket.port, addr)
-            && matches!(other.state, SocketState::Listen | SocketState::Unconnected)
+            && other.state.waits()
             && other.device.is_none()
     };
     socket.addr != addr && host.sockets.iter().any(is_before)

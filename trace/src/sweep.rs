@@ -87,7 +87,7 @@ fn stretches(
     let mut found = Found::default();
     let mut rest = Ranges::span(1, u16::MAX.into());
     while let Some(&(lowest, _)) = rest.as_slice().first() {
-        left(count(&rest));
+        left(usize::try_from(rest.count()).unwrap_or(usize::MAX));
         question.to.port = u16::try_from(lowest).expect("the ranges are of ports");
         // No source of any kind: nobody can send anything.
         let Ok((mut answers, alike)) = tracer.answer_for(&question, rest.clone()) else {
@@ -101,14 +101,6 @@ fn stretches(
         found.add(&question, answers, &alike);
     }
     found.into_stretches()
-}
-
-fn count(ports: &Ranges) -> usize {
-    let counts = ports
-        .as_slice()
-        .iter()
-        .map(|(first, last)| last - first + 1);
-    usize::try_from(counts.sum::<u128>()).unwrap_or(usize::MAX)
 }
 
 /// Stretches as they are found.

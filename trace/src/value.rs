@@ -143,24 +143,14 @@ impl Vagueness {
         match self {
             Self::Unread => Doubt::Gap(why.into()),
             Self::Chance => chance(range, inside, why),
-            Self::Varies => Doubt::State {
-                holds: format!("where {why} is what the rule asks for").into(),
-                fails: format!("where {why} is not what the rule asks for").into(),
-            },
+            Self::Varies => Doubt::varies(why),
         }
     }
 }
 
 /// A value that is any of `range`, all as likely: how likely it is one of `inside`.
 fn chance(range: &Ranges, inside: &Ranges, why: &str) -> Doubt {
-    let count = |ranges: &Ranges| -> Option<u32> {
-        let sum: u128 = ranges
-            .as_slice()
-            .iter()
-            .map(|&(first, last)| last - first + 1)
-            .sum();
-        u32::try_from(sum).ok()
-    };
+    let count = |ranges: &Ranges| u32::try_from(ranges.count()).ok();
     match (count(range), count(inside)) {
         (Some(all), Some(some)) => Doubt::Chance(f64::from(some) / f64::from(all)),
         _ => Doubt::Gap(why.into()),

@@ -19,6 +19,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::finish;
+
 use self::list::{BENCHES, Bench, NETWORK, Rules, Subject};
 use self::measure::{Run, Summary};
 use self::places::Places;
@@ -117,15 +119,6 @@ fn build(root: &Path) -> anyhow::Result<()> {
 fn unpack(packed: &Path, to: &Path) -> anyhow::Result<()> {
     let file = File::create(to).with_context(|| format!("write {}", to.display()))?;
     finish(Command::new("gzip").arg("-dc").arg(packed).stdout(file))
-}
-
-/// Runs `command` to its end, which has to be a good one.
-fn finish(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("start {command:?}"))?;
-    ensure!(status.success(), "{command:?} ended with {status}");
-    Ok(())
 }
 
 /// Runs this program again for `bench` alone, in a network namespace of its own.

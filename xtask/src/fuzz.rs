@@ -13,6 +13,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
+use crate::finish;
+
 use self::log::Summary;
 
 /// How long all targets are fuzzed in sum, unless told otherwise.
@@ -92,7 +94,7 @@ fn build(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
         .arg("--target-dir")
         .arg(&target_dir)
         .env("RUSTFLAGS", COVERAGE);
-    succeed(&mut cargo)?;
+    finish(&mut cargo)?;
     Ok(target_dir.join(triple).join("fuzz/engine"))
 }
 
@@ -122,15 +124,7 @@ fn seeds(root: &Path, folder: &Path) -> anyhow::Result<()> {
             "--",
         ])
         .arg(&seeds);
-    succeed(&mut cargo)
-}
-
-fn succeed(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("start {command:?}"))?;
-    ensure!(status.success(), "{command:?} ended with {status}");
-    Ok(())
+    finish(&mut cargo)
 }
 
 /// The names in a folder, sorted.

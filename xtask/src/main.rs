@@ -8,9 +8,9 @@ mod tidy;
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 const USAGE: &str = "\
 usage: cargo xtask tidy
@@ -36,4 +36,13 @@ fn root() -> anyhow::Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here.parent().context("xtask lies in a workspace")?;
     Ok(root.to_owned())
+}
+
+/// Runs `command` to its end, which has to be a good one.
+pub(crate) fn finish(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("start {command:?}"))?;
+    ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `berth page`: a page with the ports of a host, and the answers of `why` and `scan`.
 
 mod caller;
+mod clock;
 mod fresh;
 mod problem;
 mod query;
@@ -23,7 +24,7 @@ use site::Site;
 
 /// Serves until a signal asks to end.
 pub(crate) fn run(args: PageArgs) -> anyhow::Result<u8> {
-    let signals = kernel::signal::hold_end().context("page: cannot wait for signals")?;
+    let signals = kernel::hold_end().context("page: cannot wait for signals")?;
     let addr = args.listen;
     let site = Arc::new(Site::new(args).context("page")?);
     let listener = listen(addr)?;

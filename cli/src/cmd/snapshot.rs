@@ -20,8 +20,8 @@ pub(crate) fn run(args: &SnapshotArgs) -> anyhow::Result<u8> {
     if args.output.is_none() && io::stdout().is_terminal() {
         bail!("snapshot: would fill the terminal with bytes: give -o FILE");
     }
-    let read = read::live(args.netns.as_ref(), Connections::OfListeners).context("snapshot")?;
-    let dump = read.dump.unwrap_or_default();
+    let wanted = Connections::OfListeners;
+    let (_, dump) = read::live(args.netns.as_ref(), wanted).context("snapshot")?;
     say_unread(&dump);
     let bytes = dump.to_bytes();
     match &args.output {

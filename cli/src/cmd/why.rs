@@ -1,6 +1,5 @@
 //! `berth why`: what happens to a connection, and why.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -27,13 +26,13 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<u8> {
         }
     }
     let cluster = Arc::new(cluster::load(&args.cluster).context("why")?);
-    let connections = match target {
-        Target::Endpoint(to) => Connections::Of(Flow {
+    let connections = match target.endpoint() {
+        Some(to) => Connections::Of(Flow {
             proto: args.protocol(),
             dst: to.addr,
             port: to.port,
         }),
-        Target::Port(_) | Target::Service { .. } => Connections::Unread,
+        None => Connections::Unread,
     };
     let subject = Subject::read(&args.host, &args.cluster, cluster, connections).context("why")?;
     let asked = target.resolve(args.protocol(), &subject.host, &subject.cluster.catalog)?;
@@ -95,13 +94,9 @@ impl Desk<'_> {
     /// Refuses what has no meaning for the kind of client that is asked about.
     fn check_client(&self, question: &Question) -> anyhow::Result<()> {
         let args = self.args;
-        let is_own = |addr: IpAddr| {
-            let mut own = self.subject.host.addresses.iter();
-            addr.is_loopback() || own.any(|address| address.addr == addr)
-        };
         let is_local = match &question.origin {
             Origin::Local => true,
-            Origin::Address(addr) => is_own(*addr) && args.iif.is_none(),
+            Origin::Address(addr) => self.subject.host.is_own(*addr) && args.iif.is_none(),
             Origin::Outside | Origin::Pods => false,
             // Every kind of client is asked about: each takes what is for it.
             Origin::Everywhere => return Ok(()),

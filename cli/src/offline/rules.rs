@@ -114,9 +114,10 @@ impl Rules {
         input: Input<'_>,
         (tables, problems): (Vec<Table>, Vec<Problem>),
     ) {
+        let text = String::from_utf8_lossy(input.text);
         let placed = problems
             .into_iter()
-            .map(|problem| (table_at(input, &tables, problem.line), problem));
+            .map(|problem| (table_at(&text, &tables, problem.line), problem));
         self.problems.extend(placed);
         let given = &mut desk.host.given;
         (given.rules_v4, given.rules_v6) = (true, true);
@@ -201,11 +202,11 @@ impl Rules {
 }
 
 /// The table that a line of a listing stands in, by the last heading before it.
-fn table_at(input: Input<'_>, tables: &[Table], line: usize) -> Option<(TableFamily, String)> {
-    let text = String::from_utf8_lossy(input.text);
-    let mut before: Vec<&str> = text.lines().take(line).collect();
-    before.reverse();
-    let heading = before.iter().find_map(|line| line.strip_prefix("table "))?;
+fn table_at(text: &str, tables: &[Table], line: usize) -> Option<(TableFamily, String)> {
+    let before = text.lines().take(line);
+    let heading = before
+        .filter_map(|line| line.strip_prefix("table "))
+        .last()?;
     let mut words = heading.split_whitespace();
     let (family, name) = (words.next()?, words.next()?);
     let mut known = tables.iter();

@@ -2,12 +2,11 @@
 //!
 //! Kernel: include/uapi/linux/netfilter/nf_tables.h, `enum nft_trace_attributes`.
 
-use std::net::IpAddr;
-
-use net::{Endpoint, Proto};
+use net::{Endpoint, Family, Proto};
 
 use super::attr::{Fields, Messages, Table};
 use super::nft::{GENERIC, family_of, verdict};
+use super::xt::addr_at;
 use crate::nft::Verdict;
 use crate::nftrace::{At, Headers, Report};
 
@@ -22,7 +21,6 @@ const ID: u16 = 6;
 const NETWORK: u16 = 8;
 const TRANSPORT: u16 = 9;
 const IIF: u16 = 10;
-const OIF: u16 = 12;
 const MARK: u16 = 14;
 const POLICY: u16 = 16;
 
@@ -82,11 +80,12 @@ fn said(bytes: &[u8]) -> Option<Verdict> {
 fn headers(attributes: &Attributes<'_>) -> Option<Headers> {
     let ip = Fields(attributes.get(NETWORK)?);
     let transport = Fields(attributes.get(TRANSPORT)?);
-    let (proto, from, to) = match ip.byte(0)? >> 4 {
-        4 => (ip.byte(9)?, v4(ip, 12)?, v4(ip, 16)?),
-        6 => (ip.byte(6)?, v6(ip, 8)?, v6(ip, 24)?),
+    let (family, proto, from, to) = match ip.byte(0)? >> 4 {
+        4 => (Family::V4, ip.byte(9)?, 12, 16),
+        6 => (Family::V6, ip.byte(6)?, 8, 24),
         _ => return None,
     };
+    let (from, to) = (addr_at(family, ip, from)?, addr_at(family, ip, to)?);
     let proto = Proto(proto);
     let end = |addr, at| {
         let port = transport.be16(at)?;
@@ -97,19 +96,8 @@ fn headers(attributes: &Attributes<'_>) -> Option<Headers> {
         from: end(from, 0)?,
         to: end(to, 2)?,
         iif: attributes.be32(IIF),
-        oif: attributes.be32(OIF),
         rest: untranslated(proto, transport.0),
     })
-}
-
-fn v4(ip: Fields<'_>, at: usize) -> Option<IpAddr> {
-    let octets: [u8; 4] = ip.bytes(at, 4)?.try_into().ok()?;
-    Some(octets.into())
-}
-
-fn v6(ip: Fields<'_>, at: usize) -> Option<IpAddr> {
-    let octets: [u8; 16] = ip.bytes(at, 16)?.try_into().ok()?;
-    Some(octets.into())
 }
 
 /// A transport header without what translation changes.

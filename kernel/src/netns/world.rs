@@ -134,8 +134,8 @@ impl Netns {
                 fixed.extend_from_slice(&index(device)?.to_ne_bytes());
                 let request = Request::new(NEW_ADDRESS, &fixed)
                     .flags(CREATE_NEW)
-                    .attribute(IFA_LOCAL, &octets(addr))
-                    .attribute(IFA_ADDRESS, &octets(addr));
+                    .attribute(IFA_LOCAL, &net::octets(addr))
+                    .attribute(IFA_ADDRESS, &net::octets(addr));
                 Netlink::open_route()?.change(request)
             },
         )
@@ -170,9 +170,9 @@ impl Netns {
             ];
             let mut request = Request::new(NEW_ROUTE, &fixed)
                 .flags(CREATE_NEW)
-                .attribute(RTA_DST, &octets(to.addr()));
+                .attribute(RTA_DST, &net::octets(to.addr()));
             if let Some(gateway) = gateway {
-                request = request.attribute(RTA_GATEWAY, &octets(gateway));
+                request = request.attribute(RTA_GATEWAY, &net::octets(gateway));
             }
             if let Some(device) = device {
                 request = request.attribute(RTA_OIF, &index(device)?.to_ne_bytes());
@@ -257,11 +257,4 @@ fn index(device: &str) -> io::Result<u32> {
 
 fn family(addr: IpAddr) -> u8 {
     if addr.is_ipv4() { 2 } else { 10 }
-}
-
-fn octets(addr: IpAddr) -> Vec<u8> {
-    match addr {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
 }

@@ -78,10 +78,10 @@ pub(super) fn rule(list: Request, wanted: &Wanted) -> Request {
     list = equal(meta(list, META_NFPROTO), &[places.nfproto]);
     if let Some(from) = wanted.from {
         list = load(list, NETWORK, places.from, places.len);
-        list = equal(list, &octets(from));
+        list = equal(list, &net::octets(from));
     }
     list = load(list, NETWORK, places.to, places.len);
-    list = equal(list, &octets(wanted.to.addr));
+    list = equal(list, &net::octets(wanted.to.addr));
     list = equal(meta(list, META_L4PROTO), &[wanted.proto.0]);
     if let Some(port) = wanted.sport {
         list = equal(load(list, TRANSPORT, 0, 2), &port.to_be_bytes());
@@ -173,11 +173,4 @@ fn data(args: Request, kind: u16, value: &[u8]) -> Request {
 
 fn number(args: Request, kind: u16, value: u32) -> Request {
     args.attribute(kind, &value.to_be_bytes())
-}
-
-fn octets(addr: IpAddr) -> Vec<u8> {
-    match addr {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
 }

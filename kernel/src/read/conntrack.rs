@@ -11,7 +11,7 @@ use rustix::net::netlink::NETFILTER;
 
 use super::modules::{Modules, Presence, unknown_module};
 use super::{Flow, ReadError, Reader, keep, missed, reason};
-use crate::netlink::{Attributes, Messages, Netlink, Request};
+use crate::netlink::{Attributes, Netlink, Request};
 use crate::netns::{NetnsRef, in_netns};
 
 /// Kernel: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
@@ -165,10 +165,8 @@ impl Wanted {
 fn read_entries(flow: Flow) -> io::Result<Vec<u8>> {
     let mut of_flow = Vec::new();
     for (i, direction) in DIRECTIONS.into_iter().enumerate() {
-        let mut all = Vec::new();
         // Entries come and go all the time: a torn dump is as good as any.
-        Netlink::open(NETFILTER)?.dump(request(flow, direction), &mut all)?;
-        for entry in Messages(&all) {
+        Netlink::open(NETFILTER)?.dump_each(request(flow, direction), |entry| {
             let attributes = entry.attributes(GENERIC);
             let is_known = DIRECTIONS[..i]
                 .iter()
@@ -177,7 +175,7 @@ fn read_entries(flow: Flow) -> io::Result<Vec<u8>> {
             if !is_known && is_of(&attributes, direction.0, flow) {
                 of_flow.extend_from_slice(entry.whole);
             }
-        }
+        })?;
     }
     Ok(of_flow)
 }

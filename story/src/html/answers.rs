@@ -14,9 +14,6 @@ use super::form::{self, Asking};
 use super::markup::Html;
 use super::{Frame, View, code_link};
 
-/// Groups of sources that are told before the rest is counted.
-const GROUPS: usize = 10;
-
 /// A story, and where somebody may wonder why it is about this address, the reason.
 pub type Told<'a> = (Option<&'a str>, Story<'a>);
 
@@ -105,15 +102,11 @@ fn asked(html: &mut Html, story: &Story, remark: Option<&str>) {
 }
 
 fn tell(html: &mut Html, story: &Story, manner: Manner) {
-    let mut groups = groups::groups(story);
-    let is_one_of_many = groups.len() > 1;
-    let untold = groups.len().saturating_sub(GROUPS);
-    let untold = if manner.every { 0 } else { untold };
-    if untold > 0 {
-        // What a finding explains is worth more than what is as it should be.
-        groups.sort_by_cached_key(|group| headline::finding(story, group).is_none());
-        groups.truncate(GROUPS);
-    }
+    let groups::Told {
+        groups,
+        untold,
+        is_one_of_many,
+    } = groups::told(story, manner.every);
     match groups.as_slice() {
         [] => html.leaf(manner.verdict, &[], page::NO_SOURCE),
         [group] => verdict(html, manner.verdict, story, group),

@@ -148,10 +148,16 @@ fn node(html: &mut Html, layout: &Layout, (spot, class): (Spot, &'static str), l
     let (x, y) = layout.center(spot);
     let (width, height) = spot.size();
     let radius = if spot.is_end() { height / 2 } else { 6 };
-    let text = shortened(label);
+    let rect = [x - width / 2, y - height / 2, width, height, radius];
+    boxed(html, class, rect, &shortened(label));
+}
+
+/// A text in the middle of a rectangle: left, top, width, height, radius of its corners.
+fn boxed(html: &mut Html, class: &'static str, rect: [i32; 5], text: &str) {
+    let [left, top, width, height, _] = rect;
+    let (x, y) = (left + width / 2, top + height / 2);
     html.tag("g", &[("class", class)], |html| {
-        let place = [x - width / 2, y - height / 2, width, height, radius];
-        let [left, top, width, height, radius] = place.map(|n| n.to_string());
+        let [left, top, width, height, radius] = rect.map(|n| n.to_string());
         let attrs = [
             ("x", left.as_str()),
             ("y", &top),
@@ -161,7 +167,7 @@ fn node(html: &mut Html, layout: &Layout, (spot, class): (Spot, &'static str), l
         ];
         html.leaf("rect", &attrs, "");
         let (x, y) = (x.to_string(), (y + 4).to_string());
-        html.leaf("text", &[("x", &x), ("y", &y)], &text);
+        html.leaf("text", &[("x", &x), ("y", &y)], text);
     });
 }
 
@@ -207,20 +213,8 @@ fn stamp(html: &mut Html, layout: &Layout, spot: Spot, outcome: &Outcome) {
 /// A text on a plate of its own around a point.
 fn plate(html: &mut Html, class: &'static str, (x, y): (i32, i32), text: &str) {
     let (width, height) = (plate_width(text), 16);
-    html.tag("g", &[("class", class)], |html| {
-        let place = [x - width / 2, y - height / 2, width, height, height / 2];
-        let [left, top, width, height, radius] = place.map(|n| n.to_string());
-        let attrs = [
-            ("x", left.as_str()),
-            ("y", &top),
-            ("width", &width),
-            ("height", &height),
-            ("rx", &radius),
-        ];
-        html.leaf("rect", &attrs, "");
-        let (x, y) = (x.to_string(), (y + 4).to_string());
-        html.leaf("text", &[("x", &x), ("y", &y)], text);
-    });
+    let rect = [x - width / 2, y - height / 2, width, height, height / 2];
+    boxed(html, class, rect, text);
 }
 
 /// How wide a text of the drawing's letters is, with a margin.

@@ -4,7 +4,7 @@ use trace::Fate;
 
 use crate::rows::{self, Counts, Row};
 use crate::words::page;
-use crate::{Scan, escape};
+use crate::{Scan, escape, json};
 
 use super::form::{self, Asking};
 use super::markup::Html;
@@ -125,7 +125,7 @@ fn cells(html: &mut Html, row: &Row, titles: &[&str; 5]) {
 }
 
 fn fate(fate: Option<Fate>) -> &'static str {
-    fate.map_or("none", page::fate_class)
+    fate.map_or("none", json::fate_word)
 }
 
 /// Which packets, why, and where to read on.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use trace::{Finding, HeldPort, Hold, Severity};
 
 use crate::Ports;
+use crate::rows::worst_heard;
 
 use super::{FORMAT, SocketItem, fate_word, severity_word, socket_item};
 
@@ -129,9 +130,6 @@ fn item(ports: &Ports, held: &HeldPort) -> PortItem {
     let scan = &ports.scan;
     let sockets = held.listeners.iter().flat_map(|one| &one.sockets);
     let sockets: Vec<&Socket> = sockets.chain(&held.bound).copied().collect();
-    let (first, last) = scan.host.sysctls.ephemeral_ports();
-    let is_picked =
-        (first..=last).contains(&held.port) && !scan.host.sysctls.is_reserved(held.port);
     PortItem {
         protocol: held.proto.to_string(),
         port: held.port,
@@ -150,7 +148,7 @@ fn item(ports: &Ports, held: &HeldPort) -> PortItem {
                 pod: (scan.pod_at)(*to),
             })
             .collect(),
-        ephemeral: is_picked,
+        ephemeral: scan.host.sysctls.may_be_picked(held.port),
         ask: ask(held),
         findings: findings(held),
     }
@@ -159,10 +157,7 @@ fn item(ports: &Ports, held: &HeldPort) -> PortItem {
 /// The worst target of the listeners, else the port alone.
 fn ask(held: &HeldPort) -> String {
     let heard = held.listeners.iter().flat_map(|one| &one.heard);
-    let worst = heard
-        .rev()
-        .max_by_key(|heard| heard.fates.iter().flatten().max());
-    worst.map_or(held.port.to_string(), |heard| heard.question.to.to_string())
+    worst_heard(heard).map_or(held.port.to_string(), |heard| heard.question.to.to_string())
 }
 
 /// The mistakes about its listeners, each once, the worst first.

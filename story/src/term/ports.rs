@@ -1,11 +1,10 @@
 //! What a sweep found: every port of a host, those that fare alike in one row.
 
-use std::net::IpAddr;
-
-use trace::{From, Stretch, Sweep};
+use trace::{Stretch, Sweep};
 
 use super::paint::Paper;
 use super::wrap;
+use crate::rows::{self, KINDS};
 use crate::words;
 
 /// Rows that are told with names before Services, servers and machines elsewhere are put
@@ -14,12 +13,6 @@ const TOLD: usize = 20;
 
 /// Ranges of ports that are named in a row before the rest is counted.
 const NAMED: usize = 8;
-
-/// Addresses that are named before the rest is counted.
-const ADDRESSES: usize = 3;
-
-/// The kinds of source, in the order of their columns.
-const KINDS: [From; 3] = [From::Outside, From::Pod, From::Local];
 
 /// The least that is left for ports in a line.
 const ROOM: usize = 24;
@@ -54,16 +47,7 @@ fn heading(sweep: &Sweep) -> String {
     let proto = proto.map_or(String::new(), |proto| {
         format!("{} ", proto.to_string().to_uppercase())
     });
-    let mut addrs: Vec<String> = sweep
-        .addrs
-        .iter()
-        .take(ADDRESSES)
-        .map(IpAddr::to_string)
-        .collect();
-    if sweep.addrs.len() > ADDRESSES {
-        addrs.push(format!("{} more", sweep.addrs.len() - ADDRESSES));
-    }
-    format!("{proto}ports of {}", words::listed(&addrs, "and"))
+    format!("{proto}ports of {}", rows::addresses(&sweep.addrs))
 }
 
 /// A row for each way in which ports look, that of the lowest port first.

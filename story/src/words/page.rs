@@ -1,6 +1,6 @@
 //! What the page says around the stories.
 
-use trace::{Answer, Fate, Origin, Outcome, Question, Verdict};
+use trace::{Answer, Origin, Outcome, Question, Verdict};
 
 use crate::escape;
 
@@ -233,16 +233,6 @@ pub(crate) fn fate(word: &str) -> &'static str {
         "unknown" => "not known",
         "blocked" => "blocked from some sources",
         _ => "arrive",
-    }
-}
-
-/// The class that paints a fate.
-pub(crate) fn fate_class(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Arrives => "arrives",
-        Fate::Blocked => "blocked",
-        Fate::Unknown => "unknown",
-        Fate::Lost => "lost",
     }
 }
 

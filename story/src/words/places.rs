@@ -68,7 +68,7 @@ pub(crate) fn speaks_xt(table: &Table) -> bool {
 }
 
 /// A rule as its own language writes it.
-pub(crate) fn rule_text(chain: &Chain, rule: &Rule) -> String {
+pub(super) fn rule_text(chain: &Chain, rule: &Rule) -> String {
     match &rule.text {
         Some(text) => escape::terminal(text),
         None => escape::terminal(&host::print::rule(&chain.name, rule)),

@@ -132,7 +132,7 @@ pub(crate) fn client_words(story: &Story, region: &Region) -> (String, bool) {
     // The ends of a network and the host's own addresses are nobody's source.
     let own = |bits| {
         let addr = net::addr_of(region.family, bits);
-        story.host.addresses.iter().any(|own| own.addr == addr)
+        story.host.has_address(addr)
     };
     let whole = Region {
         family: region.family,

@@ -67,7 +67,6 @@ fn traced(world: &World, last: (At, Verdict)) -> Traced {
             from: end("192.168.77.2:40000"),
             to: end("192.168.77.1:30584"),
             iif: Some(2),
-            oif: None,
             rest: Vec::new(),
         }),
         beside: trace::beside(&world.host, &[way], &reports),

@@ -12,13 +12,13 @@ use super::world::{Client, LO, World};
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct End {
+pub(super) struct End {
     /// How.
-    pub verdict: Verdict,
+    pub(super) verdict: Verdict,
     /// Where, if it got somewhere.
-    pub to: Option<Endpoint>,
+    pub(super) to: Option<Endpoint>,
     /// The source that its server sees, if it is another than the client's.
-    pub seen_source: Option<Ipv4Addr>,
+    pub(super) seen_source: Option<Ipv4Addr>,
 }
 
 impl End {
@@ -32,7 +32,12 @@ impl End {
 }
 
 /// Tries a connection from one source port.
-pub fn connect(world: &World, client: Client, sport: u16, (proto, to): (Proto, Endpoint)) -> End {
+pub(super) fn connect(
+    world: &World,
+    client: Client,
+    sport: u16,
+    (proto, to): (Proto, Endpoint),
+) -> End {
     let std::net::IpAddr::V4(dst) = to.addr else {
         panic!("the plain world has no IPv6")
     };
@@ -102,14 +107,13 @@ impl Walk<'_> {
         if !answered || (is_tcp && !self.goes_on(request)) {
             return End::lost(Verdict::Dropped);
         }
-        let seen = (request.src != self.first.src).then_some(request.src);
         End {
             verdict,
             to: Some(Endpoint {
                 addr: request.dst.into(),
                 port: request.dport,
             }),
-            seen_source: seen.or_else(|| self.connection.is_snat().then_some(request.src)),
+            seen_source: self.connection.is_snat().then_some(request.src),
         }
     }
 

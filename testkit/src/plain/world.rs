@@ -25,7 +25,7 @@ const LINKS: [(u32, &str, [u8; 4], u8); 3] = [
 
 /// Who connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
+pub(super) enum Client {
     /// An address outside, on `eth0`.
     Outside(Ipv4Addr),
     /// An address of the pod on `pod1`.
@@ -36,7 +36,7 @@ pub enum Client {
 
 impl Client {
     /// Every client there is.
-    pub fn all() -> Vec<Self> {
+    pub(super) fn all() -> Vec<Self> {
         let hosts = 2..=14;
         let outside = hosts.clone().map(|n| Self::Outside([10, 0, 0, n].into()));
         let pods = hosts.map(|n| Self::Pod([10, 0, 1, n].into()));

@@ -94,10 +94,7 @@ fn is_internal(sight: &Sight<'_>, step: &Step) -> bool {
 }
 
 fn has_cluster_ip(sight: &Sight<'_>, table: &Table) -> bool {
-    let addr: Vec<u8> = match sight.question.to.addr {
-        std::net::IpAddr::V4(addr) => addr.octets().to_vec(),
-        std::net::IpAddr::V6(addr) => addr.octets().to_vec(),
-    };
+    let addr = net::octets(sight.question.to.addr);
     let mut sets = table.sets.iter().filter(|set| set.name == "cluster-ips");
     sets.any(|set| {
         set.elements.iter().any(|element| match &element.key {

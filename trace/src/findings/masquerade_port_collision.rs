@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use host::{Connection, ConntrackTuple};
+use host::nft::Expr;
+use host::{Connection, ConntrackTuple, RuleBody};
 use net::Endpoint;
 
 use super::common::doc::documented;
@@ -95,7 +96,13 @@ fn of_one_client(sight: &Sight<'_>) -> usize {
 
 /// The source ports that a rule gives, where it says which.
 fn range(table: &host::Table, rule: &host::Rule) -> Option<(u16, u16)> {
-    let ops = lower::rule(table, &lower::sets(table), rule);
+    // A large table's sets are not gathered for a rule that asks for none.
+    let asks = |expr: &Expr| matches!(expr, Expr::Lookup { .. } | Expr::Dynset { .. });
+    let sets = match &rule.body {
+        RuleBody::Nft(exprs) if exprs.iter().any(asks) => lower::sets(table),
+        RuleBody::Nft(_) | RuleBody::Xt(_) | RuleBody::Gap(_) => lower::Sets::new(),
+    };
+    let ops = lower::rule(table, &sets, rule);
     let mut ends = ops.iter().filter_map(|op| match op {
         Op::End(End::Snat(to) | End::Masquerade(to)) => Some(to),
         _ => None,

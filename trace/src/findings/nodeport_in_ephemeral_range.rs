@@ -30,7 +30,7 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     let service = sight.outcome.service.as_ref()?;
     let port = sight.question.to.port;
     let sysctls = &sight.host.sysctls;
-    if sight.frontend(service) != Frontend::NodePort || !may_be_picked(sysctls, port) {
+    if sight.frontend(service) != Frontend::NodePort || !sysctls.may_be_picked(port) {
         return None;
     }
     let (first, last) = sysctls.ephemeral_ports();
@@ -54,12 +54,6 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
             why,
         )
     })
-}
-
-/// Whether the kernel may pick a port for a client of this host.
-pub(crate) fn may_be_picked(sysctls: &Sysctls, port: u16) -> bool {
-    let (first, last) = sysctls.ephemeral_ports();
-    (first..=last).contains(&port) && !sysctls.is_reserved(port)
 }
 
 /// The reserved ports with one more; absent where what was read of them is no list of ports,

@@ -95,7 +95,7 @@ fn old<'h>(
     let to = question.to;
     let is_from_here = move |connection: &Connection| {
         let src = connection.original.src;
-        let is_local = src.is_loopback() || host.addresses.iter().any(|own| own.addr == src);
+        let is_local = host.is_own(src);
         if answer.from == From::Local {
             is_local
         } else {

@@ -59,13 +59,12 @@ pub(crate) fn find(sight: &Sight<'_>) -> Option<Finding> {
     if !std::ptr::eq(first, winner) {
         return None;
     }
-    let way_in = way_in(sight, winner)?;
-    let others = without(sight, answer, way_in)?;
     let led: Vec<Endpoint> = answer.outcomes.iter().filter_map(destination).collect();
     // What leads to where it was sent anyway keeps others from translating, on purpose.
     if led.contains(&sight.question.to) {
         return None;
     }
+    let others = without(sight, answer, way_in(sight, winner)?)?;
     let mut outcomes = others.iter().flat_map(|other| &other.outcomes);
     outcomes.find_map(|outcome| {
         let step = translation(&outcome.steps[..outcome.request])?;

@@ -5,14 +5,6 @@ use host::nft::MetaKey;
 
 use super::Doubt;
 
-/// Whether something is as a rule asks.
-pub(super) fn doubt(what: &str) -> Doubt {
-    Doubt::State {
-        holds: format!("where {what} is what the rule asks for").into(),
-        fails: format!("where {what} is not what the rule asks for").into(),
-    }
-}
-
 /// An nft statement that asks for such a thing.
 pub(super) fn statement(name: &str) -> Option<Doubt> {
     let what = match name {
@@ -21,7 +13,7 @@ pub(super) fn statement(name: &str) -> Option<Doubt> {
         "limit" => "the rate of packets",
         _ => return None,
     };
-    Some(doubt(what))
+    Some(Doubt::varies(what))
 }
 
 /// What an nft expression loads.

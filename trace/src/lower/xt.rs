@@ -158,15 +158,8 @@ fn one(field: Field, len: u32, value: u128) -> Test {
     }
 }
 
-fn octets(addr: IpAddr) -> Vec<u8> {
-    match addr {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
 fn masked(field: Field, addr: &Not<MaskedAddr>) -> Test {
-    let mask = octets(addr.value.mask);
+    let mask = net::octets(addr.value.mask);
     let len = if mask.len() == 4 { 4 } else { 16 };
     let value = Value::field(field, len).masked(&mask);
     Test::In {
@@ -233,7 +226,7 @@ fn transport(tests: &TransportMatch) -> Test {
     all.extend(
         tests
             .option
-            .map(|_| Test::Doubt(varying::doubt("what TCP options the packet has"))),
+            .map(|_| Test::Doubt(Doubt::varies("what TCP options the packet has"))),
     );
     Test::All(all)
 }

@@ -61,7 +61,7 @@ impl Walk<'_, '_> {
     /// Whether the address asked, from which the answer comes, is one of this host; in IPv6
     /// one that is good on that link alone has to be the link's (addrconf.c, ipv6_chk_addr).
     fn asks_own_address(&self, answer: &State, iif: u32) -> bool {
-        let Some(asked) = answer.ip(&answer.packet.src.clone()) else {
+        let Some(asked) = answer.ip(&answer.packet.src) else {
             return false;
         };
         let is_narrow = match asked {

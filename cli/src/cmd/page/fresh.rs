@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::clock::now;
+
 /// What was read, or why not.
 pub(super) type Outcome<T> = Arc<Result<T, String>>;
 
@@ -106,14 +108,6 @@ impl<K: PartialEq, T> Drop for Reader<'_, K, T> {
         self.0.lock().is_reading = false;
         self.0.changed.notify_all();
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how old a reading is depends on the clock"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]

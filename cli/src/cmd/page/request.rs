@@ -4,6 +4,8 @@ use std::io::{self, Read as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::clock::now;
+
 /// The longest head of a request.
 const LONGEST: usize = 16 * 1024;
 /// The most headers of a request.
@@ -92,14 +94,6 @@ fn is_slow(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
     )
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a client may not keep a connection for longer than a while"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// The request in `bytes`, if its head is there as a whole.

@@ -6,11 +6,12 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, read, retry_on_intr, write};
 
+use super::clock::now;
 use super::request::{self, swallow};
 use super::site::Site;
 
@@ -49,7 +50,7 @@ pub(super) fn serve(listener: &TcpListener, signals: &OwnedFd, site: &Arc<Site>)
     let end = now() + GRACE;
     while open.count() > 0 && now() < end {
         let rest = end.saturating_duration_since(now());
-        let _ = wait_over(&open, rest)?;
+        wait_over(&open, rest)?;
     }
     Ok(())
 }
@@ -73,11 +74,11 @@ fn wait(
 }
 
 /// Waits for the end of a connection.
-fn wait_over(open: &Open, most: Duration) -> io::Result<usize> {
+fn wait_over(open: &Open, most: Duration) -> io::Result<()> {
     let mut fds = [PollFd::new(&open.over, PollFlags::IN)];
-    let count = retry_on_intr(|| poll(&mut fds, Some(&timespec(most))))?;
+    retry_on_intr(|| poll(&mut fds, Some(&timespec(most))))?;
     open.forget();
-    Ok(count)
+    Ok(())
 }
 
 fn timespec(time: Duration) -> Timespec {
@@ -85,14 +86,6 @@ fn timespec(time: Duration) -> Timespec {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the last connections may not keep the page from ending"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// How many connections there are.

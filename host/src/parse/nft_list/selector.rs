@@ -267,7 +267,6 @@ fn fib(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     Some(plain(Load::Fib(result, FibFlags(flags)), kind))
 }
 
-/// `numgen random mod 2 [offset 1]`.
 fn socket(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     let (key, kind) = match &*cursor.take()?.text {
         "transparent" => (SocketKey::Transparent, Type::Number(1)),
@@ -300,6 +299,7 @@ fn tcp_option(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     Some(plain(Load::Gap("exthdr"), kind))
 }
 
+/// `numgen random mod 2 [offset 1]`.
 fn numgen(cursor: &mut Cursor<'_, '_>) -> Option<Selector> {
     let kind = match cursor.word() {
         "random" => NumgenKind::Random,

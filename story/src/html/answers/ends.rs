@@ -8,7 +8,7 @@ use crate::groups::Group;
 use crate::headline::{self, share_words};
 use crate::html::drawing::{self, Numbers};
 use crate::html::markup::Html;
-use crate::strip::{self, Strip};
+use crate::strip;
 use crate::telling::{self, Told, missed};
 use crate::words::{self, page};
 use crate::{Story, afterword};
@@ -88,33 +88,16 @@ struct Shape<'a> {
 
 /// The different ways that lead to one end.
 fn shapes<'a>(story: &Story<'a>, group: &Group) -> Vec<Shape<'a>> {
-    let mut shapes: Vec<(Strip, Shape)> = Vec::new();
-    for &i in &group.answers {
-        let answer = &story.answers[i];
-        let Some(outcome) = answer.outcomes.first() else {
-            continue;
-        };
-        let strip = strip::draw(story, outcome, usize::MAX);
-        let known = shapes.iter_mut().find(|(one, _)| one.way == strip.way);
-        match known {
-            Some((one, shape)) if one.start != strip.start => {
-                if !shape.likewise.contains(&strip.start) {
-                    shape.likewise.push(strip.start);
-                }
-            }
-            Some(_) => {}
-            None => {
-                let likewise = Vec::new();
-                let shape = Shape {
-                    answer,
-                    outcome,
-                    likewise,
-                };
-                shapes.push((strip, shape));
-            }
-        }
-    }
-    shapes.into_iter().map(|(_, shape)| shape).collect()
+    let shapes = strip::shapes(story, group, usize::MAX).into_iter();
+    let shapes = shapes.filter_map(|shape| {
+        let answer = &story.answers[shape.answer];
+        Some(Shape {
+            answer,
+            outcome: answer.outcomes.first()?,
+            likewise: shape.likewise,
+        })
+    });
+    shapes.collect()
 }
 
 /// The drawings, and the story of the first of them beside it.

@@ -13,13 +13,7 @@ use super::{Manner, fact};
 
 /// Every finding, the one of the first verdict first.
 pub(super) fn tell(html: &mut Html, story: &Story, groups: &[Group], manner: Manner) {
-    let first = groups.first().and_then(|g| headline::finding(story, g));
-    let mut findings: Vec<&Finding> = story.findings.iter().collect();
-    findings.sort_by_key(|f| (first.is_none_or(|first| *f != first), f.severity));
-    for finding in findings {
-        let is_headline = groups
-            .iter()
-            .any(|group| headline::finding(story, group) == Some(finding));
+    for (finding, is_headline) in afterword::findings(story, groups) {
         html.tag("section", &[("class", "finding")], |html| {
             html.tag(manner.part, &[], |html| {
                 if is_headline {

@@ -60,29 +60,17 @@ fn rule(rng: &mut Rng, spot: (&str, &str), below: &[String]) -> String {
             text.push_str(&port);
         }
     }
-    let mut tests: Vec<String> = Vec::new();
+    let mut kinds = Vec::new();
     for _ in 0..rng.weighted(&[(3, 0), (4, 1), (3, 2)]) {
-        let test = test(rng, spot.1);
+        let (kind, test) = test(rng, spot.1);
         // Most options may be given once.
-        if !tests.iter().any(|known| kind_of(known) == kind_of(&test)) {
-            tests.push(test);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+            text.push_str(&test);
         }
     }
-    text.push_str(&tests.concat());
     text.push_str(&target.text);
     text
-}
-
-fn kind_of(test: &str) -> &str {
-    let words = test.split_whitespace().skip_while(|word| *word == "!");
-    let name = words.take(2).last().unwrap_or_default();
-    if test.contains("-m ") {
-        name
-    } else {
-        test.trim_start_matches([' ', '!'])
-            .get(..2)
-            .unwrap_or_default()
-    }
 }
 
 struct Target {
@@ -165,31 +153,42 @@ fn port(rng: &mut Rng, proto: &str) -> String {
     }
 }
 
-fn test(rng: &mut Rng, hook: &str) -> String {
+/// A test, behind the option or the match that it is of.
+fn test(rng: &mut Rng, hook: &str) -> (&'static str, String) {
     let not = not(rng);
     let link = *rng.pick(&["eth0", "pod1", "lo", "pod+", "e+"]);
     match rng.below(12) {
-        0 | 1 => format!(" {not}-s {}", block(rng, true)),
-        2 => format!(" {not}-d {}", block(rng, false)),
-        3 if hook != "OUTPUT" && hook != "POSTROUTING" => format!(" {not}-i {link}"),
-        3 | 4 if hook != "PREROUTING" && hook != "INPUT" => format!(" {not}-o {link}"),
+        0 | 1 => ("-s", format!(" {not}-s {}", block(rng, true))),
+        2 => ("-d", format!(" {not}-d {}", block(rng, false))),
+        3 if hook != "OUTPUT" && hook != "POSTROUTING" => ("-i", format!(" {not}-i {link}")),
+        3 | 4 if hook != "PREROUTING" && hook != "INPUT" => ("-o", format!(" {not}-o {link}")),
         5 => {
             let states = *rng.pick(&["NEW", "ESTABLISHED", "INVALID", "NEW,DNAT", "SNAT"]);
-            format!(" -m conntrack {not}--ctstate {states}")
+            of_match("conntrack", &format!("{not}--ctstate {states}"))
         }
-        6 => format!(" -m conntrack {not}--ctorigdst {}", rng.pick(&DESTINATIONS)),
-        7 => format!(" -m conntrack --ctdir {}", rng.pick(&["ORIGINAL", "REPLY"])),
+        6 => {
+            let asked = rng.pick(&DESTINATIONS);
+            of_match("conntrack", &format!("{not}--ctorigdst {asked}"))
+        }
+        7 => {
+            let direction = rng.pick(&["ORIGINAL", "REPLY"]);
+            of_match("conntrack", &format!("--ctdir {direction}"))
+        }
         8 => {
             let side = rng.pick(&["src", "dst"]);
-            format!(" -m addrtype {not}--{side}-type LOCAL")
+            of_match("addrtype", &format!("{not}--{side}-type LOCAL"))
         }
-        9 => format!(" -m mark {not}--mark {:#x}/0x3", rng.below(4)),
-        10 => format!(" -m connmark {not}--mark {:#x}/0x3", rng.below(4)),
+        9 => of_match("mark", &format!("{not}--mark {:#x}/0x3", rng.below(4))),
+        10 => of_match("connmark", &format!("{not}--mark {:#x}/0x3", rng.below(4))),
         _ => {
             let (first, last) = span(rng);
-            format!(" -m iprange {not}--src-range {first}-{last}")
+            of_match("iprange", &format!("{not}--src-range {first}-{last}"))
         }
     }
+}
+
+fn of_match(name: &'static str, options: &str) -> (&'static str, String) {
+    (name, format!(" -m {name} {options}"))
 }
 
 fn not(rng: &mut Rng) -> &'static str {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use host::nft::{Expr, PayloadBase, Set};
 use host::xt::Match;
-use host::{Chain, Host, Rule, RuleBody, Socket, SocketState, Table};
+use host::{Chain, Host, Rule, RuleBody, Socket, Table};
 use net::{Endpoint, ServiceName};
 
 use crate::answer::{Answer, Did, Outcome, RuleRef, Step, Verdict};
@@ -173,7 +173,7 @@ impl<'a> Sight<'a> {
     }
 
     pub(crate) fn is_own(&self, addr: IpAddr) -> bool {
-        addr.is_loopback() || self.host.addresses.iter().any(|own| own.addr == addr)
+        self.host.is_own(addr)
     }
 
     /// Where the first packet is addressed in the end.
@@ -192,7 +192,7 @@ impl<'a> Sight<'a> {
     /// Every socket that waits for clients on a port, those of Service proxies left out.
     pub(crate) fn listeners(&self, port: u16) -> impl Iterator<Item = &'a Socket> {
         let proto = self.question.proto;
-        let waits = |s: &Socket| matches!(s.state, SocketState::Listen | SocketState::Unconnected);
+        let waits = |s: &Socket| s.state.waits();
         self.host
             .sockets
             .iter()
